@@ -1,0 +1,1 @@
+"""Agent projects that outlive a session: verified git checkpoints, parallel specs, resumable runs."""

@@ -1,0 +1,1 @@
+"""Documents as records: state, TODO, spec, result and checkpoint, and the one codec that reads them."""

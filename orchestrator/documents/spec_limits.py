@@ -1,0 +1,76 @@
+"""A spec's metadata: who may do it, how often, how long, and what is allowed beyond plain files."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.documents.codec import Text
+from orchestrator.documents.fields import Field
+from orchestrator.documents.source import shown
+
+MAX_ATTEMPTS: Final = 20
+ALLOWED: Final = ("symlinks",)
+
+_BOOLS: Final = {"yes": True, "true": True, "no": False, "false": False, "": False}
+_INTEGER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None and "" stand for the configuration's default."""
+
+    agent: str
+    attempts: int | None
+    timeout: float | None
+    risky: bool
+    allow: tuple[str, ...]
+
+
+def read(text: Text) -> Limits:
+    """The keys a spec may have; others are kept and mean nothing."""
+    return Limits(text.word("agent"), _attempts(text), _timeout(text), _risky(text), _allow(text))
+
+
+def _attempts(text: Text) -> int | None:
+    word = text.word("attempts")
+    count = int(word) if _INTEGER.fullmatch(word) else 0
+    if word and not 1 <= count <= MAX_ATTEMPTS:
+        raise _wrong(text, "attempts", word, f"a whole number from 1 to {MAX_ATTEMPTS}")
+    return count or None
+
+
+def _timeout(text: Text) -> float | None:
+    word = text.word("timeout")
+    seconds = float(word) if _NUMBER.fullmatch(word) else 0.0
+    if word and seconds <= 0:
+        raise _wrong(text, "timeout", word, "seconds, more than 0")
+    return seconds or None
+
+
+def _risky(text: Text) -> bool:
+    word = text.word("risky")
+    if word.casefold() not in _BOOLS:
+        raise _wrong(text, "risky", word, "yes or no")
+    return _BOOLS[word.casefold()]
+
+
+def _allow(text: Text) -> tuple[str, ...]:
+    field = text.meta("allow")
+    names = _names(field) if field else ()
+    for name in names:
+        if name not in ALLOWED:
+            raise _wrong(text, "allow", name, f"one of: {', '.join(ALLOWED)}")
+    return names
+
+
+def _names(field: Field) -> tuple[str, ...]:
+    held = field.value.split(",") if isinstance(field.value, str) else field.value
+    names = (name.strip().casefold() if isinstance(name, str) else "a nested value" for name in held)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _wrong(text: Text, key: str, value: str, wanted: str) -> Exception:
+    field = text.meta(key)
+    line = field.line if field else 1
+    return text.error(line, f"`{key}` cannot be `{shown(value)}`", hint=f"write {wanted}")

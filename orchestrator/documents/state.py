@@ -1,0 +1,160 @@
+"""workflow-state.md: the current phase, the phase table, progress, what blocks, and the decisions log."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from orchestrator.documents import edits, table
+from orchestrator.documents.blocking import Blocking
+from orchestrator.documents.blocking import read as read_blocking
+from orchestrator.documents.blocking import write as write_blocking
+from orchestrator.documents.blocks import fold
+from orchestrator.documents.codec import Text
+from orchestrator.documents.progress import Progress
+from orchestrator.documents.progress import read as read_progress
+from orchestrator.documents.progress import write as write_progress
+from orchestrator.documents.source import one_line, shown
+
+__all__ = ["Blocking", "PhaseRow", "PhaseStatus", "Progress", "State"]
+
+_COLUMNS: Final = ("Phase", "Status", "Entered", "Completed")
+
+
+class PhaseStatus(StrEnum):
+    """Where a phase stands."""
+
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETE = "COMPLETE"
+    BLOCKED = "BLOCKED"
+
+
+class PhaseRow(NamedTuple):
+    """One row of the phase table."""
+
+    name: str
+    status: PhaseStatus
+    entered: str = "--"
+    completed: str = "--"
+    line: int = 0
+
+    def cells(self) -> dict[str, str]:
+        """The row by column."""
+        return dict(
+            zip(
+                map(fold, _COLUMNS), (self.name, self.status.value, self.entered, self.completed), strict=True
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The document; each edit gives a new one and leaves all other bytes alone."""
+
+    text: Text
+    phase: str
+    workflow: str
+    started: str
+    last_checkpoint: str
+    phases: tuple[PhaseRow, ...]
+    progress: tuple[Progress, ...]
+    blocking: tuple[Blocking, ...]
+    decisions: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, data: bytes, path: str = "workflow-state.md") -> "State":
+        """Take the bytes, or refuse them with `file:line` and the fix."""
+        return cls.of(Text.parse(data, path))
+
+    @classmethod
+    def of(cls, text: Text) -> "State":
+        """What a document says."""
+        return cls(
+            text=text,
+            phase=_phase(text),
+            workflow=text.word("Workflow"),
+            started=text.word("Started"),
+            last_checkpoint=text.word("Last checkpoint"),
+            phases=tuple(_rows(text)),
+            progress=read_progress(text),
+            blocking=read_blocking(text),
+            decisions=text.entries("Decisions Log"),
+        )
+
+    def render(self) -> bytes:
+        """The bytes, unchanged but for the edits."""
+        return self.text.render()
+
+    def with_field(self, key: str, value: str) -> "State":
+        """The field with that value, in place; behind the last one when it is new."""
+        return State.of(edits.set_field(self.text, key, value))
+
+    def with_phase_rows(self, rows: Sequence[PhaseRow]) -> "State":
+        """Known phases changed cell by cell, others appended to the table."""
+        text = self.text
+        for row in rows:
+            text = _with_row(text, row)
+        return State.of(text)
+
+    def with_progress(self, items: Sequence[Progress], ours: Callable[[str], bool]) -> "State":
+        """The program's own items (`ours` says which) replaced by these; a person's lines stay."""
+        return State.of(write_progress(self.text, items, ours))
+
+    def with_blocking(self, entries: Mapping[str, str]) -> "State":
+        """The program's own entries replaced by these; a person's lines stay."""
+        return State.of(write_blocking(self.text, entries))
+
+    def with_decision(self, line: str) -> "State":
+        """One more decision at the end of the log."""
+        entry = f"- {one_line(line)}"
+        section = self.text.section("Decisions Log")
+        if section is None:
+            return State.of(edits.append_section(self.text, "## Decisions Log", [entry]))
+        return State.of(edits.append_lines(self.text, section, [entry]))
+
+
+def _phase(text: Text) -> str:
+    phase = text.word("Current phase")
+    if not phase:
+        line = text.title.line if text.title else 1
+        raise text.error(
+            line, "`**Current phase**` is missing", hint="add a line `**Current phase**: PLANNING`"
+        )
+    return phase
+
+
+def _rows(text: Text) -> Iterator[PhaseRow]:
+    found = table.read(text, text.section("Phase Status"))
+    for row in found.rows if found else ():
+        yield PhaseRow(
+            row.cell("Phase"), _status(text, row), row.cell("Entered"), row.cell("Completed"), row.line
+        )
+
+
+def _status(text: Text, row: table.Row) -> PhaseStatus:
+    word = row.cell("Status")
+    try:
+        return PhaseStatus(fold(word).replace(" ", "_").replace("-", "_").upper())
+    except ValueError:
+        raise text.error(
+            row.line,
+            f"the phase status `{shown(word)}` is unknown",
+            hint=f"write one of: {', '.join(PhaseStatus)}",
+        ) from None
+
+
+def _with_row(text: Text, row: PhaseRow) -> Text:
+    section = text.section("Phase Status")
+    found = table.read(text, section)
+    head = [f"| {' | '.join(_COLUMNS)} |", "|" + "---|" * len(_COLUMNS)]
+    fresh = table.row(row.cells(), tuple(map(fold, _COLUMNS)))
+    if section is None:
+        return edits.append_section(text, "## Phase Status", [*head, fresh])
+    if found is None:
+        return edits.append_lines(text, section, [*head, fresh])
+    for known in found.rows:
+        if fold(known.cell("Phase")) == fold(row.name):
+            changes = {column: value for column, value in row.cells().items() if column != "phase"}
+            return table.change(text, found, known.line, changes)
+    return edits.insert(text, found.last, [table.row(row.cells(), found.columns)])

@@ -1,0 +1,154 @@
+"""TODO.md: the tasks as checkboxes under headings, and the edits a leader makes to them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.documents import checkbox, edits, task_id
+from orchestrator.documents.blocks import fold
+from orchestrator.documents.checkbox import Checkbox, Mark
+from orchestrator.documents.codec import Section, Text
+from orchestrator.documents.scan import Heading, Item
+from orchestrator.documents.source import one_line, shown
+
+__all__ = ["Mark", "Task", "Todo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One top-level checkbox. `heading` is the text of the nearest heading above, "" when there is none."""
+
+    id: str
+    title: str
+    heading: str
+    after: tuple[str, ...]
+    mark: Mark
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """The document and its tasks, in order."""
+
+    text: Text
+    tasks: tuple[Task, ...]
+
+    @classmethod
+    def parse(cls, data: bytes, path: str = "TODO.md") -> "Todo":
+        """Take the bytes, or refuse them with `file:line` and the fix."""
+        return cls.of(Text.parse(data, path))
+
+    @classmethod
+    def of(cls, text: Text) -> "Todo":
+        """The tasks of a document."""
+        tasks = tuple(_tasks(text))
+        _refuse_twins(text, tasks)
+        return cls(text, tasks)
+
+    def render(self) -> bytes:
+        """The bytes, unchanged but for the edits."""
+        return self.text.render()
+
+    def task(self, name: str) -> Task | None:
+        """The task of that id, in any case."""
+        wanted = name.casefold()
+        return next((task for task in self.tasks if task.id.casefold() == wanted), None)
+
+    def mark(self, ids: Iterable[str], mark: Mark) -> "Todo":
+        """These tasks with that mark: one byte changes per line, none where the mark stands already."""
+        wanted = {name.casefold() for name in ids}
+        changed = [task for task in self.tasks if task.id.casefold() in wanted and task.mark is not mark]
+        lines = {task.line: self._marked(task, mark) for task in changed}
+        moved = {task.line for task in changed}
+        tasks = tuple(replace(task, mark=mark) if task.line in moved else task for task in self.tasks)
+        return Todo(edits.replace(self.text, lines), tasks)
+
+    def drop(self, ids: Iterable[str]) -> "Todo":
+        """These tasks marked `[-]`: not to be done, and still on the list."""
+        return self.mark(ids, Mark.DROPPED)
+
+    def add(self, name: str, title: str, heading: str, after: Sequence[str] = ()) -> "Todo":
+        """One more open task below a heading; the heading is made at the end when it is missing."""
+        label = f"{name}: {one_line(title)}" + (f" (after: {', '.join(after)})" if after else "")
+        section = self._section(heading)
+        if section:
+            line = f"{self._bullet(section)}[ ] {label}"
+            todo = Todo.of(edits.append_lines(self.text, section, [line]))
+        else:
+            todo = Todo.of(edits.append_section(self.text, f"## {one_line(heading)}", ["", f"- [ ] {label}"]))
+        self._refuse_garbled(todo.task(name), title, tuple(after))
+        return todo
+
+    def _marked(self, task: Task, mark: Mark) -> str:
+        line = self.text.line(task.line)
+        return line[: task.column] + mark.value + line[task.column + 1 :]
+
+    def _section(self, heading: str) -> Section | None:
+        """The lines directly below a heading, up to the next one of any level."""
+        headings = self.text.scan.headings
+        stops = [*(other.line for other in headings), self.text.count + 1]
+        if not heading:
+            return Section(Heading(0, 0, "", ""), 1, stops[0])
+        found = [n for n, other in enumerate(headings) if other.name == fold(heading)]
+        return (
+            Section(headings[found[-1]], headings[found[-1]].line + 1, stops[found[-1] + 1])
+            if found
+            else None
+        )
+
+    def _bullet(self, section: Section) -> str:
+        """The indent, marker and space of the section's last item, counted on when it is numbered."""
+        items = self.text.items(section)
+        if not items:
+            return "- "
+        line, item = self.text.line(items[-1].line), items[-1]
+        lead, marker = line[: item.start].split(item.marker, 1)
+        if item.marker[:-1].isdigit():
+            return f"{lead}{int(item.marker[:-1]) + 1}{item.marker[-1]}{marker}"
+        return f"{lead}{item.marker}{marker}"
+
+    def _refuse_garbled(self, task: Task | None, title: str, after: tuple[str, ...]) -> None:
+        if task is None or task.title != one_line(title) or task.after != after:
+            raise self.text.error(
+                self.text.count,
+                f"`{shown(title)}` cannot be added as a task: it would be read as something else",
+                hint=f"leave out trailing notes in brackets; {task_id.RULE}",
+            )
+
+
+def _tasks(text: Text) -> Iterator[Task]:
+    headings = iter(text.scan.headings)
+    ahead = next(headings, None)
+    heading = ""
+    for item in text.scan.items:
+        while ahead and ahead.line < item.line:
+            heading, ahead = ahead.text, next(headings, None)
+        box = None if item.depth else checkbox.read(text, item)
+        if box:
+            yield _task(text, item, heading, box)
+
+
+def _task(text: Text, item: Item, heading: str, box: Checkbox) -> Task:
+    name, title = task_id.split(box.words)
+    if not box.words:
+        raise text.error(item.line, "a task without a title", hint="write `- [ ] id: title`")
+    if name and not task_id.valid(name):
+        raise text.error(item.line, f"`{shown(name)}` cannot be an id", hint=task_id.RULE)
+    name = name or task_id.slug(title)
+    if not name:
+        raise text.error(
+            item.line, f"no id can be made from the title `{shown(title)}`", hint="write `- [ ] id: title`"
+        )
+    return Task(name, title or name, heading, box.after, box.mark, item.line, box.column)
+
+
+def _refuse_twins(text: Text, tasks: Iterable[Task]) -> None:
+    seen: dict[str, Task] = {}
+    for task in tasks:
+        first = seen.setdefault(task.id.casefold(), task)
+        if first is not task:
+            raise text.error(
+                task.line,
+                f"the id `{task.id}` is taken (line {first.line})",
+                hint="write an id of its own before the title: `- [ ] id: title`",
+            )

@@ -1,0 +1,1 @@
+"""Engines carry attempts from the leader to where they run."""

@@ -1,0 +1,57 @@
+"""The local engine: attempts in threads of this process."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from orchestrator.repo.attempts import Attempt
+from orchestrator.steps.dispatch import Order
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What an engine hands back: the recorded attempt, or the error that kept it from being made."""
+
+    order: Order
+    attempt: Attempt | None
+    error: Exception | None = None
+
+
+@dataclass
+class LocalEngine:
+    """Runs `carry_out` for each order, at most `jobs` at once, and puts the deliveries into `inbox`."""
+
+    jobs: int
+    carry_out: Callable[[Order, threading.Event], Attempt]
+    inbox: "queue.SimpleQueue[object]"
+    _cancels: dict[str, threading.Event] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Open the pool."""
+        self._pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="attempt")
+
+    def submit(self, order: Order) -> None:
+        """Start `order` as soon as a thread is free."""
+        cancel = self._cancels[order.task] = threading.Event()
+        self._pool.submit(self._deliver, order, cancel)
+
+    def _deliver(self, order: Order, cancel: threading.Event) -> None:
+        try:
+            attempt = self.carry_out(order, cancel)
+        except Exception as error:  # noqa: BLE001 - a thread's error must reach the leader, which raises it
+            self.inbox.put(Delivery(order, None, error))
+        else:
+            self.inbox.put(Delivery(order, attempt))
+
+    def cancel(self, task: str) -> None:
+        """Stop the attempt of `task`; it is still delivered, as interrupted."""
+        if task in self._cancels:
+            self._cancels[task].set()
+
+    def close(self) -> None:
+        """Cancel what runs and wait for it."""
+        for cancel in self._cancels.values():
+            cancel.set()
+        self._pool.shutdown(wait=True)

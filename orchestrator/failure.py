@@ -1,0 +1,83 @@
+"""What a failure means: each is classed once, here, and the class alone decides what happens next."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Failure(StrEnum):
+    """Why an attempt did not land.
+
+    Attributes:
+        TRANSIENT: the world was busy; the same attempt may work later (command agents: exit 75).
+        DETERMINISTIC: the work is wrong; a new attempt gets what was learnt.
+        SCOPE: the change leaves the spec's files or touches a protected path.
+        CONFLICT: the change no longer fits the branch; a new attempt starts from the new base.
+        TIMEOUT: the attempt ran, or was silent, for too long.
+        STALE: a person changed the spec while the attempt was running.
+        INTERRUPTED: the leader stopped or was killed; nothing is held against the attempt.
+        FATAL: the agent cannot be started at all.
+    """
+
+    TRANSIENT = "transient"
+    DETERMINISTIC = "deterministic"
+    SCOPE = "scope"
+    CONFLICT = "conflict"
+    TIMEOUT = "timeout"
+    STALE = "stale"
+    INTERRUPTED = "interrupted"
+    FATAL = "fatal"
+
+    @property
+    def spends(self) -> bool:
+        """Whether an attempt that ended so counts against `limits.attempts`."""
+        return self in {Failure.DETERMINISTIC, Failure.SCOPE, Failure.CONFLICT, Failure.TIMEOUT, Failure.FATAL}
+
+
+class Next(StrEnum):
+    """What follows an attempt that did not land."""
+
+    AGAIN = "again"
+    LATER = "later"
+    DEAD = "dead letter"
+
+
+def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated: bool) -> tuple[Next, str]:
+    """Decide what follows, from the failures of a task's counted attempts, oldest first.
+
+    Args:
+        failures: one per attempt.
+        limit: attempts that may be spent.
+        retries: transient failures in a row that are waited out.
+        repeated: whether the last two attempts left the very same tree: a third would be the same answer again.
+
+    Returns:
+        What to do, and why, in words for a person.
+    """
+    last = failures[-1]
+    spent = sum(failure.spends for failure in failures)
+    if last is Failure.FATAL:
+        return Next.DEAD, "the agent cannot be started"
+    if last is Failure.TRANSIENT:
+        row = transient_row(failures)
+        return (Next.LATER, f"transient failure {row}") if row <= retries else (Next.DEAD, f"{row} transient failures in a row")
+    if last in {Failure.STALE, Failure.INTERRUPTED}:
+        return Next.AGAIN, last.value
+    if spent >= limit:
+        return Next.DEAD, f"{last.value} after {spent} of {limit} attempts"
+    if repeated:
+        return Next.DEAD, f"{last.value}: two attempts gave the same answer"
+    return Next.AGAIN, f"{last.value}, attempt {spent} of {limit}"
+
+
+def transient_row(failures: Sequence[Failure]) -> int:
+    """Return how many transient failures stand at the end."""
+    return next((n for n, failure in enumerate(reversed(failures)) if failure is not Failure.TRANSIENT), len(failures))
+
+
+def backoff(row: int, base: float, chance: float, cap: float = 300.0) -> float:
+    """Return the seconds to wait before retry number `row` (from 1): doubling from `base`, up to `cap`, half of it jitter.
+
+    `chance` is a random number from 0 to 1: "equal jitter", so that agents that failed together do not return together.
+    """
+    full = min(cap, base * 2 ** (row - 1))
+    return full / 2 + chance * full / 2

@@ -1,0 +1,1 @@
+"""The leader: the one loop that decides, and what it does first after a kill."""

@@ -1,0 +1,73 @@
+"""What the leader does first: find what a kill left, keep all work, and say what it found and will skip."""
+
+from dataclasses import dataclass, field
+
+from orchestrator.process import reap
+from orchestrator.repo import heal
+from orchestrator.repo.attempts import Attempt, load
+from orchestrator.repo.worktrees import remove_tree
+from orchestrator.steps import dispatch
+from orchestrator.steps.project import Project
+from orchestrator.steps.verify import NAME as VERIFY
+from orchestrator.workspace import boot_id
+
+
+@dataclass
+class Findings:
+    """What was found: sentences for a person, and the attempts that were finished but not yet recorded."""
+
+    notes: list[str] = field(default_factory=list)
+    recovered: list[Attempt] = field(default_factory=list)
+
+
+def recover(project: Project) -> Findings:
+    """Put the world into its first state. Safe to run any number of times, and to be killed in the middle."""
+    found = Findings()
+    reaped = reap(project.token)
+    if reaped:
+        found.notes.append(f"ended {len(reaped)} agent processes that outlived the last leader")
+    removed = heal.stale_locks(project.place)
+    if removed:
+        names = ", ".join(str(path.relative_to(project.place.git_dir)) for path in removed)
+        found.notes.append(f"removed stale git locks: {names}")
+    settled = project.checkout.settle()
+    if settled:
+        found.notes.append(settled)
+    _clear_scratch(project)
+    _worktrees(project, found)
+    project.worktrees.sweep()
+    _say(project, found)
+    return found
+
+
+def _clear_scratch(project: Project) -> None:
+    remove_tree(project.folders.scratch)
+    for leftover in project.place.root.glob(".*.orchestrator-tmp"):
+        leftover.unlink()
+    previous = project.lock.previous
+    if previous is not None and not previous.alive:
+        heal.temporary_objects(project.place)
+
+
+def _worktrees(project: Project, found: Findings) -> None:
+    recorded = {(attempt.task, attempt.number) for attempt in load(project.git)}
+    for name in project.worktrees.names():
+        task, _, number = name.rpartition("-")
+        if name == VERIFY or not number.isdecimal():
+            continue
+        key = (task, int(number))
+        kept = None if key in recorded else dispatch.recover(project, *key)
+        if kept is not None:
+            found.recovered.append(kept)
+            state = kept.failure.value if kept.failure else kept.fate.value
+            found.notes.append(f"kept the work of {task}/{number} ({state}) as {kept.ref}")
+        else:
+            dispatch.clear(project, task, int(number))
+
+
+def _say(project: Project, found: Findings) -> None:
+    previous = project.lock.previous
+    if previous is not None and previous.boot != boot_id():
+        found.notes.insert(0, "the machine was restarted since the last run")
+    for note in found.notes:
+        project.say("healed", note=note)

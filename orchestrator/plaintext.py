@@ -1,0 +1,23 @@
+"""Text from outside made safe to print, to commit and to put in a document."""
+
+import re
+
+# C0 without tab and newline, DEL, C1, line/paragraph separators, and the bidirectional controls of "Trojan Source".
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def safe_text(text: str) -> str:
+    """Return `text` without the characters that can move a cursor, hide words or forge a line."""
+    cleaned = _UNSAFE.sub("", text.replace("\r\n", "\n"))
+    return cleaned.encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Return `text` as one safe line of at most `limit` characters."""
+    line = " ".join(safe_text(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def indented(text: str, margin: str = "    ") -> str:
+    """Return safe `text` with every line behind `margin`, so that no line of it can be read as a trailer or a marker."""
+    return "\n".join((margin + line).rstrip() for line in safe_text(text).strip("\n").split("\n"))

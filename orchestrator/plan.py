@@ -1,0 +1,234 @@
+"""The plan: tasks, their order, their phases, and what may start now. Pure: it never runs anything."""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.documents.spec import Spec
+from orchestrator.documents.todo import Mark, Task, Todo
+from orchestrator.errors import DocumentError
+from orchestrator.policy import may_meet
+
+DEFAULT_PHASES = ("PLANNING", "IMPLEMENTING", "TESTING", "DEPLOYING")
+COMPLETE = "COMPLETE"
+BLOCKED = "BLOCKED"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every task with its phase and spec, in the order of `TODO.md`. `phases` leaves out COMPLETE, which ends each."""
+
+    phases: tuple[str, ...]
+    tasks: Mapping[str, Task]
+    phase_of: Mapping[str, str]
+    specs: Mapping[str, Spec]
+
+    def of_phase(self, phase: str) -> tuple[str, ...]:
+        """Return the ids of the tasks of `phase`, in order."""
+        return tuple(task for task, own in self.phase_of.items() if own == phase)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where each task stands, as sets of ids.
+
+    Attributes:
+        done: landed on the branch.
+        dropped: a person took them out.
+        dead: dead letters.
+        running: an attempt is at work.
+        waiting: an attempt finished and waits to be landed.
+        held: not now: claimed by somebody else, or waiting out a transient failure.
+    """
+
+    done: Collection[str] = field(default_factory=frozenset)
+    dropped: Collection[str] = field(default_factory=frozenset)
+    dead: Collection[str] = field(default_factory=frozenset)
+    running: Collection[str] = field(default_factory=frozenset)
+    waiting: Collection[str] = field(default_factory=frozenset)
+    held: Collection[str] = field(default_factory=frozenset)
+
+    def settled(self, task: str) -> bool:
+        """Whether nothing more will happen to `task`."""
+        return task in self.done or task in self.dropped
+
+
+def build(todo: Todo, specs: Mapping[str, Spec], phases: Sequence[str], path: str = "TODO.md") -> Plan:
+    """Put tasks, specs and phases together.
+
+    Raises:
+        DocumentError: a heading that is no phase, an unknown or later dependency, or a cycle; with the line.
+    """
+    names = tuple(phases) or phases_of(todo)
+    tasks = {task.id: task for task in todo.tasks}
+    phase_of = {task.id: _phase(task, names, path) for task in todo.tasks}
+    plan = Plan(names, tasks, phase_of, specs)
+    _refuse_bad_dependencies(plan, path)
+    _refuse_cycles(tasks, path)
+    return plan
+
+
+def phases_of(todo: Todo) -> tuple[str, ...]:
+    """Return the phases that the headings above tasks name: the default ones where any matches, else their own."""
+    headings = list(dict.fromkeys(heading for task in todo.tasks for heading in task.headings[-1:]))
+    if not headings or any(match_phase(heading, DEFAULT_PHASES) for task in todo.tasks for heading in task.headings):
+        return DEFAULT_PHASES
+    own = [heading for heading in headings if stem(heading) not in {"todo", "task", "complete"}]
+    return tuple(_label(heading) for heading in own) or DEFAULT_PHASES
+
+
+def _label(heading: str) -> str:
+    return re.sub(r"\s*\([^()]*\)\s*$", "", re.sub(r"^phase\s+\d+\s*[:.-]\s*", "", heading, flags=re.IGNORECASE)).upper()
+
+
+def stem(name: str) -> str:
+    """Return what two spellings of a phase share: `Phase 2: Implementation` and `IMPLEMENTING` are one."""
+    word = _label(name).casefold()
+    shorter = re.sub(r"(ation|ment|ing|s)$", "", word)
+    return shorter[:-1] if shorter != word and len(shorter) > 3 and shorter[-1] == shorter[-2] else shorter  # noqa: PLR2004
+
+
+def match_phase(name: str, phases: Iterable[str]) -> str | None:
+    """Return the phase that `name` means, or None."""
+    wanted = stem(name)
+    return next((phase for phase in phases if stem(phase) == wanted), None)
+
+
+def _phase(task: Task, phases: Sequence[str], path: str) -> str:
+    for heading in reversed(task.headings):
+        found = match_phase(heading, phases)
+        if found:
+            return found
+    if len(task.headings) <= 1:
+        return match_phase("IMPLEMENTING", phases) or phases[0]
+    raise DocumentError(
+        path,
+        task.line,
+        f"{task.id} stands under {task.headings[-1]!r}, which is no phase",
+        hint=f"move it under one of: {', '.join(phases)}; or name your own in workflow-state.md's phase table",
+    )
+
+
+def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
+    order = {phase: number for number, phase in enumerate(plan.phases)}
+    for task in plan.tasks.values():
+        for wanted in task.after:
+            if wanted not in plan.tasks:
+                near = difflib.get_close_matches(wanted, plan.tasks, 1)
+                hint = f"did you mean {near[0]}?" if near else "name a task of this file, or take it out"
+                raise DocumentError(path, task.line, f"{task.id} comes after {wanted}, which is no task", hint=hint)
+            if order[plan.phase_of[wanted]] > order[plan.phase_of[task.id]]:
+                raise DocumentError(
+                    path,
+                    task.line,
+                    f"{task.id} comes after {wanted}, which belongs to the later phase {plan.phase_of[wanted]}",
+                    hint="move one of them: a phase starts when the one before it is complete",
+                )
+
+
+def _refuse_cycles(tasks: Mapping[str, Task], path: str) -> None:
+    state: dict[str, int] = {}
+    for start in tasks:
+        trail: list[tuple[str, Iterator[str]]] = []
+        if start not in state:
+            state[start] = 1
+            trail.append((start, iter(tasks[start].after)))
+        while trail:
+            here, rest = trail[-1]
+            following = next(rest, None)
+            if following is None:
+                state[here] = 2
+                trail.pop()
+            elif state.get(following) == 1:
+                names = [name for name, _ in trail]
+                circle = [*names[names.index(following) :], following]
+                raise DocumentError(
+                    path, tasks[here].line, f"a circle: {' after '.join(circle)}", hint="take one `after` out"
+                )
+            elif following not in state:
+                state[following] = 1
+                trail.append((following, iter(tasks[following].after)))
+
+
+def dropped(todo: Todo) -> frozenset[str]:
+    """Return the tasks a person took out of the plan."""
+    return frozenset(task.id for task in todo.tasks if task.mark is Mark.DROPPED)
+
+
+def ready(plan: Plan, standing: Standing, phase: str, slots: int) -> tuple[str, ...]:
+    """Return at most `slots` tasks that may start now, in plan order; none that could meet another's files."""
+    if phase in {BLOCKED, COMPLETE}:
+        return ()
+    open_phases = set(plan.phases[: plan.phases.index(phase) + 1])
+    busy = {*standing.running, *standing.waiting}
+    chosen: list[str] = []
+    for task in plan.tasks.values():
+        if len(chosen) >= slots:
+            break
+        if _startable(plan, standing, task, open_phases) and not _meets_any(plan, task.id, [*busy, *chosen]):
+            chosen.append(task.id)
+    return tuple(chosen)
+
+
+def _startable(plan: Plan, standing: Standing, task: Task, open_phases: Collection[str]) -> bool:
+    return (
+        plan.phase_of[task.id] in open_phases
+        and task.id in plan.specs
+        and not standing.settled(task.id)
+        and not any(task.id in group for group in (standing.dead, standing.running, standing.waiting, standing.held))
+        and all(wanted in standing.done for wanted in task.after)
+    )
+
+
+def _meets_any(plan: Plan, task: str, others: Iterable[str]) -> bool:
+    return any(overlap(plan.specs[task], plan.specs[other]) for other in others if other in plan.specs)
+
+
+def overlap(one: Spec, other: Spec) -> bool:
+    """Whether the two specs may touch the same file without both saying that they share it."""
+    return any(
+        may_meet(mine.path, theirs.path) and not (mine.shared and theirs.shared)
+        for mine in one.files
+        for theirs in other.files
+    )
+
+
+def current_phase(plan: Plan, standing: Standing, stated: str) -> str:
+    """Return the phase the workflow is in, when the state file says `stated`: a phase ends when it and all before it are settled."""
+    if stated == BLOCKED:
+        return BLOCKED
+    unsettled = {plan.phase_of[task] for task in plan.tasks if not standing.settled(task)}
+    number = plan.phases.index(stated) if stated in plan.phases else 0
+    while number < len(plan.phases) and not unsettled & set(plan.phases[: number + 1]):
+        number += 1
+    return plan.phases[number] if number < len(plan.phases) else COMPLETE
+
+
+def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
+    """Return the open tasks that cannot start until a person acts, each with the reason."""
+    found: dict[str, str] = {}
+    for task in plan.tasks.values():
+        if standing.settled(task.id) or task.id in standing.running or task.id in standing.waiting:
+            continue
+        if task.id in standing.dead:
+            found[task.id] = "a dead letter"
+        elif task.id not in plan.specs:
+            found[task.id] = "no spec"
+    return found | _blocked_behind(plan, standing, found)
+
+
+def _blocked_behind(plan: Plan, standing: Standing, roots: Mapping[str, str]) -> dict[str, str]:
+    dependents: dict[str, list[str]] = {}
+    for task in plan.tasks.values():
+        for wanted in task.after:
+            dependents.setdefault(wanted, []).append(task.id)
+    blocked: dict[str, str] = {}
+    pending = [*roots, *standing.dropped]
+    while pending:
+        cause = pending.pop()
+        for task in dependents.get(cause, ()):
+            if task not in blocked and task not in roots and not standing.settled(task):
+                blocked[task] = f"waits for {cause}"
+                pending.append(task)
+    return blocked

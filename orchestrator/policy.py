@@ -1,0 +1,221 @@
+"""What is allowed and when: which paths a spec covers, which are nobody's but a person's, when a checkpoint is due. Pure."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+SYMLINK = "120000"
+GITLINK = "160000"
+GONE = "000000"
+
+# Byproducts of tools that agents run. Untracked files below these are left out of a snapshot instead of failing it.
+BYPRODUCTS = frozenset({"__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis", ".tox", ".nox"})
+
+# Never taken from an agent, whatever its spec says: they steer the leader, the next agent, git, or the project's CI.
+_PROTECTED = (
+    ("workflow-state.md", "the leader's state"),
+    ("TODO.md", "the leader's state"),
+    ("specs/", "the leader's specs"),
+    ("checkpoints/", "the leader's checkpoints"),
+    ("orchestrator.toml", "the leader's configuration"),
+    (".orchestrator/", "the leader's own folder"),
+    ("**/.git", "git's own files"),
+    ("**/.git/", "git's own files"),
+    ("**/.gitattributes", "it changes what git shows and stores"),
+    ("**/.gitmodules", "it makes git fetch other repositories"),
+    ("**/.lfsconfig", "it changes where git fetches from"),
+    (".github/", "CI"),
+    (".gitlab-ci.yml", "CI"),
+    (".gitlab/", "CI"),
+    (".circleci/", "CI"),
+    (".buildkite/", "CI"),
+    (".ci/", "CI"),
+    (".travis.yml", "CI"),
+    ("azure-pipelines.yml", "CI"),
+    ("Jenkinsfile", "CI"),
+    (".husky/", "hooks"),
+    (".githooks/", "hooks"),
+    (".pre-commit-config.yaml", "hooks"),
+    ("lefthook.yml", "hooks"),
+    ("**/CLAUDE.md", "agent settings"),
+    ("**/AGENTS.md", "agent settings"),
+    ("**/.claude/", "agent settings"),
+    ("**/.codex/", "agent settings"),
+    ("**/.cursor/", "agent settings"),
+    ("**/.gemini/", "agent settings"),
+    ("**/.mcp.json", "agent settings"),
+    (".vscode/", "editor settings that run commands"),
+    (".idea/", "editor settings that run commands"),
+    (".envrc", "it runs when a person enters the folder"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One path an attempt changed, with the modes before and after (`GONE` where there is none)."""
+
+    path: str
+    old_mode: str
+    new_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One path that keeps an attempt off the branch, and why."""
+
+    path: str
+    why: str
+
+
+def violations(
+    changes: Iterable[Touched],
+    patterns: Sequence[str],
+    allowed: Collection[str] = (),
+    existing: Collection[str] = (),
+) -> tuple[Violation, ...]:
+    """Return every change that a spec does not cover.
+
+    Args:
+        changes: what the attempt changed; a rename is a deletion and an addition.
+        patterns: the spec's files to modify.
+        allowed: what the spec lets through besides: `symlinks`.
+        existing: the base's paths, to refuse a new name that differs from one only by case.
+    """
+    folded = {path.casefold(): path for path in existing}
+    found = []
+    for change in changes:
+        why = _why_not(change, patterns, allowed, folded)
+        if why:
+            found.append(Violation(change.path, why))
+    return tuple(found)
+
+
+def _why_not(change: Touched, patterns: Sequence[str], allowed: Collection[str], folded: Mapping[str, str]) -> str:
+    guarded = protected(change.path)
+    if guarded:
+        return f"protected: {guarded}"
+    if not covers(patterns, change.path):
+        return "outside the spec's files" + (" (deleted)" if change.new_mode == GONE else "")
+    if change.new_mode == GITLINK:
+        return "a nested repository: its content would be lost"
+    if change.new_mode == SYMLINK and "symlinks" not in allowed:
+        return "a symlink (the spec may say `allow: symlinks`)"
+    twin = folded.get(change.path.casefold(), change.path)
+    if change.old_mode == GONE and twin != change.path:
+        return f"differs from {twin} only by case"
+    return ""
+
+
+def protected(path: str) -> str:
+    """Return why `path` is never taken from an agent, or an empty string. Case does not matter: not every disk minds it."""
+    folded = path.casefold()
+    return next((why for pattern, why in _PROTECTED if _matcher(pattern.casefold())(folded)), "")
+
+
+def covers(patterns: Sequence[str], path: str) -> bool:
+    """Whether one of `patterns` (a file, a folder ending in `/`, or a glob) covers `path`."""
+    return any(_matcher(pattern)(path) for pattern in patterns)
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether `pattern` stands for more than the one file it names."""
+    return pattern.endswith("/") or any(char in pattern for char in "*?[")
+
+
+@cache
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    if not is_glob(pattern):
+        return pattern.__eq__
+    *folders, last = _parts(pattern)
+    before = "".join("(?:.*/)?" if part == "**" else _segment(part) + "/" for part in folders)
+    expression = re.compile(before + (".+" if last == "**" else _segment(last)))
+    return lambda path: expression.fullmatch(path) is not None
+
+
+def _parts(pattern: str) -> list[str]:
+    return [*pattern.rstrip("/").split("/"), "**"] if pattern.endswith("/") else pattern.split("/")
+
+
+def _segment(part: str) -> str:
+    return "".join(_glob_token(token) for token in re.findall(r"\[[^\]]+\]|.", part))
+
+
+def _glob_token(token: str) -> str:
+    if token == "*":
+        return "[^/]*"
+    if token == "?":
+        return "[^/]"
+    if token.startswith("[") and token.endswith("]") and len(token) > 1:
+        body = token[1:-1].replace("\\", "\\\\")
+        return f"[{'^' + body[1:] if body.startswith('!') else body}]"
+    return re.escape(token)
+
+
+def may_meet(one: str, other: str) -> bool:
+    """Whether some path could be covered by both patterns. Errs towards yes: two running specs must never meet."""
+    return _meet(tuple(_parts(one.casefold())), tuple(_parts(other.casefold())))
+
+
+@cache
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    if not one or not other:
+        return all(part == "**" for part in one + other)
+    if one[0] == "**":
+        return _meet(one[1:], other) or _meet(one, other[1:])
+    if other[0] == "**":
+        return _meet(one, other[1:]) or _meet(one[1:], other)
+    return _segments_meet(one[0], other[0]) and _meet(one[1:], other[1:])
+
+
+def _segments_meet(one: str, other: str) -> bool:
+    globs = [any(char in part for char in "*?[") for part in (one, other)]
+    if not any(globs):
+        return one == other
+    if all(globs):
+        return True
+    literal, pattern = (other, one) if globs[0] else (one, other)
+    return re.fullmatch(_segment(pattern), literal) is not None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a checkpoint decision looks at; times in minutes."""
+
+    landed: int = 0
+    phase_ended: bool = False
+    risky_next: bool = False
+    delegating: bool = False
+    since_last: float = 0.0
+    elapsed: float = 0.0
+    remaining: float = 0.0
+
+
+# The frequency table this design came with: the longer the work, the more often; (up to minutes, every minutes).
+_BY_LENGTH = ((30.0, float("inf")), (120.0, 30.0), (360.0, 20.0))
+_DELEGATION_FROM = 120.0
+
+
+def checkpoint_due(every: str | int, moment: Moment) -> str:
+    """Return why a checkpoint is due now, or an empty string. `every` is `checkpoint.every` of the configuration."""
+    if every == "session":
+        return ""
+    if moment.phase_ended:
+        return "phase boundary"
+    if every == "phase":
+        return ""
+    if every == "task":
+        return "task landed" if moment.landed else ""
+    if isinstance(every, int):
+        return f"{every} minutes" if moment.since_last >= every and moment.landed else ""
+    return _auto(moment)
+
+
+def _auto(moment: Moment) -> str:
+    length = moment.elapsed + moment.remaining
+    if moment.risky_next:
+        return "before a risky step"
+    if moment.delegating and length >= _DELEGATION_FROM:
+        return "before delegation"
+    interval = next((every for upto, every in _BY_LENGTH if length <= upto), 0.0)
+    return f"{length / 60:.1f} hours of work" if moment.landed and moment.since_last >= interval else ""

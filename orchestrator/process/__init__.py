@@ -1,0 +1,8 @@
+"""The subprocess door: agents and verify commands start, talk and end here, with their whole process tree."""
+
+from orchestrator.process.child import Cause, Ended, Limits, run
+from orchestrator.process.environ import environment, find, missing
+from orchestrator.process.live import become_subreaper
+from orchestrator.process.tree import reap
+
+__all__ = ["Cause", "Ended", "Limits", "become_subreaper", "environment", "find", "missing", "reap", "run"]

@@ -1,0 +1,176 @@
+"""One command from start to end: its limits, why it ended, and what it said last."""
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import safe_text
+from orchestrator.process.live import Run, live
+from orchestrator.process.pump import Pump
+from orchestrator.process.streams import Stream
+from orchestrator.process.tree import Family
+
+_DRAIN = 0.2  # seconds for the last words once the command itself has ended
+_WAIT = 1.0  # seconds for a killed command to be gone; only one stuck in the kernel takes longer
+_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_LINE_END = re.compile(r"\r\n?")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command may use.
+
+    Attributes:
+        total: seconds from start to end; None is no limit.
+        idle: seconds without a byte on either stream; None is no limit.
+        output: bytes of each stream that its log keeps.
+    """
+
+    total: float | None
+    idle: float | None
+    output: int = 1 << 20
+
+
+class Cause(StrEnum):
+    """Why a command ended."""
+
+    EXIT = "exit"
+    TIMEOUT = "timeout"
+    IDLE = "idle"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that is over, and its process tree with it.
+
+    Attributes:
+        code: the exit status (negative: the signal); None when it did not end by itself.
+        cause: why it ended.
+        stdout: the last 64 KiB.
+        stderr: the last 64 KiB.
+        seconds: from start to the end of the last process.
+        survivors: pids that could not be killed (another user's, or stuck in the kernel); mostly none.
+    """
+
+    code: int | None
+    cause: Cause
+    stdout: str
+    stderr: str
+    seconds: float
+    survivors: tuple[int, ...] = ()
+
+    def last_lines(self, n: int = 20) -> str:
+        """The last `n` lines of stderr, or of stdout when stderr is empty, without terminal control codes."""
+        text = self.stderr if self.stderr.strip() else self.stdout
+        plain = safe_text(_COLOUR.sub("", _LINE_END.sub("\n", text)))
+        return "\n".join(plain.strip().split("\n")[-n:])
+
+
+def run(  # noqa: PLR0913  # one door: each argument is one thing the caller must decide
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    limits: Limits,
+    token: str,
+    cancel: threading.Event,
+    stdin: bytes = b"",
+    logs: Path | None = None,
+    heard: Callable[[str], None] | None = None,
+    grace: float = 0.5,
+) -> Ended:
+    """Run a command until it ends by itself, by a limit or by `cancel`; its whole process tree ends with it.
+
+    Args:
+        argv: the command and its arguments; never goes through a shell.
+        cwd: where it runs.
+        env: its whole environment, to which ORCHESTRATOR_TOKEN is added.
+        limits: seconds and bytes.
+        token: marks every process of the tree; unique among the runs that are going.
+        cancel: looked at ten times a second.
+        stdin: given to the command, which need not read it.
+        logs: folder for `stdout.log` and `stderr.log`.
+        heard: called with each line of stdout as it comes, in this thread.
+        grace: seconds between SIGTERM and SIGKILL.
+
+    Raises:
+        OrchestratorError: the command cannot be started (`Exit.MISSING`) or a log cannot be written.
+    """
+    began = time.monotonic()
+    if cancel.is_set():
+        return Ended(None, Cause.CANCELLED, "", "", 0.0)
+    with _stream(logs, "stdout", limits, heard) as out, _stream(logs, "stderr", limits) as err:
+        started = _start(argv, cwd=cwd, env=env, token=token, fed=bool(stdin))
+        survivors: tuple[int, ...] = ()
+        try:
+            with closing(Pump(started.popen, stdin, out, err)) as pump:
+                try:
+                    cause = _watch(pump, began, limits, cancel)
+                    if cause is Cause.EXIT:
+                        pump.drain(_DRAIN)
+                finally:
+                    survivors = Family(started).end(grace)
+                pump.drain(_DRAIN)
+        finally:
+            code = _wait(started)
+        out.flush()
+    seconds = time.monotonic() - began
+    return Ended(code if cause is Cause.EXIT else None, cause, out.text(), err.text(), seconds, survivors)
+
+
+@contextmanager
+def _stream(
+    logs: Path | None, name: str, limits: Limits, heard: Callable[[str], None] | None = None
+) -> Iterator[Stream]:
+    with closing(Stream(logs / f"{name}.log" if logs else None, limits.output, heard)) as stream:
+        yield stream
+
+
+def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], token: str, fed: bool) -> Run:
+    try:
+        return live.start(
+            argv, cwd=cwd, env=env, token=token, stdin=subprocess.PIPE if fed else subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise _refusal(argv[0], cwd, error) from error
+
+
+def _refusal(command: str, cwd: Path, error: OSError) -> OrchestratorError:
+    if str(error.filename) == str(cwd):
+        message, hint = f"cannot run {command!r} in {cwd}: {error.strerror}", "the folder must exist"
+    else:
+        message = f"cannot start {command!r}: {error.strerror}"
+        hint = f"install it, correct its name, or put it on PATH; `command -v {command}` shows what is found"
+    return OrchestratorError(message, hint=hint, code=Exit.MISSING)
+
+
+def _watch(pump: Pump, began: float, limits: Limits, cancel: threading.Event) -> Cause:
+    while not pump.exited():
+        now = time.monotonic()
+        if cancel.is_set():
+            return Cause.CANCELLED
+        if limits.total is not None and now - began >= limits.total:
+            return Cause.TIMEOUT
+        if limits.idle is not None and now - pump.last >= limits.idle:
+            return Cause.IDLE
+        pump.step(pump.tick)
+    return Cause.EXIT
+
+
+def _wait(started: Run) -> int | None:
+    try:
+        # A process whose first thread has ended looks dead in the table while its other threads go on.
+        started.popen.kill()
+        return started.popen.wait(_WAIT)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        live.forget(started)

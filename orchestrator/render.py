@@ -1,0 +1,59 @@
+"""Documents and prompts from `templates/`. Text from outside is only ever a value in them, never a template."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def folder() -> Path:
+    """Return where the templates are: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+def text(name: str, values: Mapping[str, object]) -> str:
+    """Return the template `name` filled in.
+
+    Raises:
+        jinja2.UndefinedError: the template wants a value that `values` lacks; a bug of ours.
+    """
+    return _environment().get_template(name).render(values)
+
+
+def document(name: str, values: Mapping[str, object]) -> bytes:
+    """Return the template `name` filled in, as a file's bytes."""
+    return text(name, values).encode()
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 40 ms that `status` need not pay
+
+    environment = Environment(
+        loader=FileSystemLoader(folder()),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - Markdown, not HTML
+    )
+    environment.filters["fenced"] = fenced
+    environment.filters["cell"] = cell
+    return environment
+
+
+def fenced(value: str) -> str:
+    """Return `value` in a code fence that nothing in it can close."""
+    longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{value.rstrip(chr(10))}\n{fence}"
+
+
+def cell(value: object) -> str:
+    """Return `value` as one cell of a Markdown table."""
+    return " ".join(str(value).split()).replace("|", "\\|") or "-"

@@ -1,0 +1,139 @@
+"""Attempts as refs: `refs/orchestrator/attempts/<task>/<n>` keeps an attempt's commits and, in its trailers, its fate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.failure import Failure
+from orchestrator.plaintext import indented, one_line
+from orchestrator.repo.commits import Draft, build, trailers
+from orchestrator.repo.git import Git, split_records
+from orchestrator.repo.refs import OURS
+from orchestrator.repo.trees import Change
+
+ROOT = f"{OURS}/attempts"
+
+
+class Fate(StrEnum):
+    """What became of an attempt: finished means it waits for landing, rejected that landing sent it back."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One recorded attempt.
+
+    Attributes:
+        task: the task's id.
+        number: counted from 1, over all runs.
+        commit: the ref's tip; its tree is what the worktree held.
+        base: the commit the worktree started from.
+        spec: the spec's blob id, as the attempt was given it.
+        agent: who did it.
+        fate: finished, failed or rejected.
+        failure: why it did not land; None while it waits or once it landed.
+        seconds: how long it ran.
+        detail: the agent's last words or the failing output: what the next attempt should know.
+        result: the agent's own result document, empty when it wrote none.
+        when: when it was recorded.
+    """
+
+    task: str
+    number: int
+    commit: str
+    base: str
+    spec: str
+    agent: str
+    fate: Fate
+    failure: Failure | None
+    seconds: float
+    detail: str
+    result: bytes
+    when: datetime
+
+    @property
+    def ref(self) -> str:
+        """The ref that keeps it."""
+        return f"{ROOT}/{self.task}/{self.number}"
+
+
+_RESULT = "Result document:"
+_DETAIL = "Last words:"
+
+
+def _message(attempt: Attempt) -> str:
+    outcome = attempt.fate.value + (f" ({attempt.failure})" if attempt.failure else "")
+    parts = [f"attempt {attempt.task}/{attempt.number}: {outcome}"]
+    if attempt.detail:
+        parts.append(f"{_DETAIL}\n{indented(attempt.detail)}")
+    if attempt.result:
+        parts.append(f"{_RESULT}\n{indented(attempt.result.decode('utf-8', 'replace'))}")
+    facts = [
+        ("Task", attempt.task),
+        ("Attempt", str(attempt.number)),
+        ("Base", attempt.base),
+        ("Spec-Sha", attempt.spec),
+        ("Agent", one_line(attempt.agent)),
+        ("Fate", attempt.fate.value),
+        ("Failure", attempt.failure.value if attempt.failure else ""),
+        ("Seconds", f"{attempt.seconds:.3f}"),
+    ]
+    return "\n\n".join([*parts, trailers(facts)]) + "\n"
+
+
+def record(git: Git, attempt: Attempt, changes: Sequence[Change], parent: str, merged: tuple[str, ...] = ()) -> str:
+    """Write `attempt` as a commit on `parent` with `changes` applied, and point its ref there; return the commit.
+
+    `merged` are more parents, whose trees do not count: the commits an agent made by itself stay reachable.
+    """
+    draft = Draft(_message(attempt), tuple(changes), attempt.when, parent=parent, merged=merged)
+    return build(git, attempt.ref, [draft])[0]
+
+
+def load(git: Git, task: str = "") -> list[Attempt]:
+    """Return the recorded attempts, of one task or of all, by task and number."""
+    scope = f"{ROOT}/{task}/" if task else f"{ROOT}/"
+    output = git.run(
+        "for-each-ref", "--format=%(refname)%1f%(objectname)%1f%(committerdate:unix)%1f%(contents)%00", scope
+    )
+    found = [_parse(record.lstrip("\n")) for record in split_records(output) if record.strip("\n")]
+    return sorted(found, key=lambda attempt: (attempt.task, attempt.number))
+
+
+def _parse(record: str) -> Attempt:
+    ref, commit, seconds, message = record.split("\x1f", 3)
+    task, number = ref.removeprefix(f"{ROOT}/").rsplit("/", 1)
+    body, _, block = message.rstrip("\n").rpartition("\n\n")
+    facts = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
+    failure = facts.get("Failure", "")
+    return Attempt(
+        task=task,
+        number=int(number),
+        commit=commit,
+        base=facts.get("Base", ""),
+        spec=facts.get("Spec-Sha", ""),
+        agent=facts.get("Agent", ""),
+        fate=Fate(facts.get("Fate", Fate.FAILED.value)),
+        failure=Failure(failure) if failure else None,
+        seconds=float(facts.get("Seconds", "0")),
+        detail=_paragraph(body, _DETAIL),
+        result=_paragraph(body, _RESULT).encode(),
+        when=datetime.fromtimestamp(int(seconds)).astimezone(),
+    )
+
+
+def _paragraph(body: str, title: str) -> str:
+    """Return the indented text under `title`; our own titles alone stand at the margin."""
+    lines = body.split("\n")
+    if title not in lines:
+        return ""
+    taken = []
+    for line in lines[lines.index(title) + 1 :]:
+        if line and not line.startswith("    "):
+            break
+        taken.append(line[4:])
+    return "\n".join(taken).strip("\n") + "\n"

@@ -1,0 +1,215 @@
+"""The user's checkout: moved forward with the branch, never over anything that is not committed.
+
+One advance is four mutations, each of which a kill may follow: the intent is written (two refs), the files are brought
+forward in a private index, the branch moves by compare-and-swap, the private index becomes the index. git's own
+`index.lock` is held throughout, so no other git can commit half of it. `settle` finishes or undoes what a kill cut
+short, by one rule: a path of the advance whose file is the old version, the new one or a torn new one is ours, and gets
+the branch's version; anything else is the user's and stays.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.git import Git, GitError, joined
+from orchestrator.repo.locate import Place
+from orchestrator.repo.refs import OURS, ZERO, Move, lost_race, make_durable, move, resolve
+from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences
+
+_FROM = f"{OURS}/advance/from"
+_TO = f"{OURS}/advance/to"
+_LOCK_PATIENCE = 5.0
+
+
+class BranchMovedError(OrchestratorError):
+    """Somebody else moved the branch first; the candidate must be built again on the new tip."""
+
+
+class InTheWayError(OrchestratorError):
+    """An uncommitted change of the user's stands where a landing must write."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        listed = ", ".join(paths)
+        super().__init__(
+            f"uncommitted changes are in the way: {listed}",
+            hint="commit or stash them (git stash push -- PATH), then: orchestrator run",
+            code=Exit.PRECONDITION,
+        )
+        self.paths = tuple(paths)
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The checkout of one branch.
+
+    Args:
+        git: git, running at the checkout's top.
+        place: where it is.
+        branch: the full ref name the workflow lands on.
+        scratch: a folder of ours on the same file system, for the private index.
+    """
+
+    git: Git
+    place: Place
+    branch: str
+    scratch: Path
+
+    def advance(self, old: str, new: str, reason: str, taken: Sequence[str] = ()) -> None:
+        """Move branch, index and files from `old` to `new`; durable when it returns.
+
+        Args:
+            old: the commit the branch must be at.
+            new: a descendant of `old`.
+            reason: for the reflog.
+            taken: paths whose new content is what the user's own files already hold.
+
+        Raises:
+            InTheWayError: the user changed a path that `new` changes; nothing moved.
+            BranchMovedError: the branch is not at `old`; nothing moved.
+        """
+        lock = self._lock_index()
+        try:
+            if resolve(self.git, self.branch) != old:
+                raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
+            move(self.git, [Move(_FROM, old), Move(_TO, new)], "intent")
+            self._bring_forward(old, new, reason, taken)
+            shutil.copyfile(self._index, lock)
+            _sync(lock)
+            lock.replace(self.place.git_dir / "index")
+        finally:
+            lock.unlink(missing_ok=True)
+        self._forget()
+        make_durable(self.place.git_dir, self.branch)
+
+    def _bring_forward(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
+        private = self._private_index()
+        try:
+            if taken:
+                private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
+            private.run("read-tree", "-m", "-u", old, new)
+        except GitError as error:
+            self._forget()
+            paths = self._blocking(private, old, new)
+            if not paths:
+                raise
+            raise InTheWayError(paths) from error
+        try:
+            move(self.git, [Move(self.branch, new, old)], reason)
+        except GitError as error:
+            private.run("read-tree", "-m", "-u", new, old)
+            self._forget()
+            if lost_race(error):
+                raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run") from error
+            raise
+        self._sync_files(old, new)
+
+    @property
+    def _index(self) -> Path:
+        return self.scratch / "index"
+
+    def _private_index(self) -> Git:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._index.unlink(missing_ok=True)
+        real = self.place.git_dir / "index"
+        if real.exists():
+            shutil.copyfile(real, self._index)
+        private = self.git.within(GIT_INDEX_FILE=str(self._index))
+        private.attempt("update-index", "-q", "--refresh")
+        return private
+
+    def _lock_index(self) -> Path:
+        lock = self.place.git_dir / "index.lock"
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            try:
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            except FileExistsError as error:
+                if time.monotonic() > deadline:
+                    raise OrchestratorError(
+                        f"another git process holds {lock}",
+                        hint="let it finish, then: orchestrator run",
+                        code=Exit.PRECONDITION,
+                    ) from error
+                time.sleep(0.05)
+            else:
+                return lock
+
+    def _forget(self) -> None:
+        move(self.git, [Move(_FROM, ZERO), Move(_TO, ZERO)], "settled")
+
+    def _blocking(self, private: Git, old: str, new: str) -> list[str]:
+        """Return the paths of the advance that differ from `old` in the index or on disk."""
+        wanted = {change.path for change in differences(self.git, old, new)}
+        staged = private.records("diff-index", "--cached", "--name-only", "--no-renames", "-z", old, "--")
+        dirty = private.records("diff-files", "--name-only", "-z", "--")
+        present = private.records("ls-files", "-z", "--others", "--", ":/")
+        touched = set(staged) | set(dirty) | set(present)
+        under = {path for path in touched if any(path == w or path.startswith(f"{w}/") or w.startswith(f"{path}/") for w in wanted)}
+        return sorted(under)
+
+    def _sync_files(self, old: str, new: str) -> None:
+        """Fsync what was checked out: git never does, and a power cut would leave the files empty."""
+        for change in differences(self.git, old, new):
+            path = self.place.root / change.path
+            if change.mode not in {GONE, SYMLINK} and path.is_file():
+                _sync(path)
+
+    def settle(self) -> str | None:
+        """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
+        old, new = resolve(self.git, _FROM), resolve(self.git, _TO)
+        if old is None or new is None:
+            return None
+        tip = resolve(self.git, self.branch) or old
+        changes = differences(self.git, old, new)
+        mine = [change for change in changes if self._is_ours(change)]
+        self._rewrite(tip, [change.path for change in changes], [change.path for change in mine])
+        self._forget()
+        make_durable(self.place.git_dir, self.branch)
+        return f"a landing was cut short: the checkout now shows {tip[:10]} ({len(mine)} files settled)"
+
+    def _is_ours(self, change: Change) -> bool:
+        path = self.place.root / change.path
+        if path.is_symlink():
+            here = os.fsencode(path.readlink())
+            return here in blobs(self.git, [str(change.blob), change.old.blob]).values()
+        if not path.is_file():
+            return not path.exists()
+        here = path.read_bytes()
+        if change.mode == GONE:
+            return here == self._written(change.old.blob, change.path)
+        then = self._written(str(change.blob), change.path)
+        return then.startswith(here) or (change.old.mode != GONE and here == self._written(change.old.blob, change.path))
+
+    def _written(self, blob: str, path: str) -> bytes:
+        """Return `blob` as git would write it at `path`: line endings and filters applied."""
+        return self.git.run("cat-file", "--filters", f"--path={path}", blob)
+
+    def _rewrite(self, tip: str, paths: Sequence[str], mine: Sequence[str]) -> None:
+        private = self._private_index()
+        listed = private.records("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", tip, "--", *paths)
+        there = {record.split("\t", 1)[1] for record in listed}
+        gone = [path for path in paths if path not in there]
+        private.run("update-index", "-z", "--force-remove", "--stdin", stdin=joined(gone))
+        private.run("update-index", "-z", "--index-info", stdin=joined(listed))
+        ours = [path for path in mine if path in there]
+        private.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=joined(ours))
+        for path in set(mine) & set(gone):
+            (self.place.root / path).unlink(missing_ok=True)
+        for path in ours:
+            if not (self.place.root / path).is_symlink():
+                _sync(self.place.root / path)
+        private.attempt("update-index", "-q", "--refresh")
+        _sync(self._index)
+        self._index.replace(self.place.git_dir / "index")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

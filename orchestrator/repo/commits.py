@@ -1,0 +1,83 @@
+"""Commits built beside the branch, in the object database: no checkout, no index, one process for a whole chain."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.trees import GONE, Change
+
+COMMITTER = "Orchestrator <orchestrator@localhost>"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A commit to be: `parent` None continues the chain from the draft before it."""
+
+    message: str
+    changes: tuple[Change, ...]
+    when: datetime
+    parent: str | None = None
+    author: str = COMMITTER
+    merged: tuple[str, ...] = ()
+
+
+def build(git: Git, ref: str, drafts: Sequence[Draft]) -> list[str]:
+    """Write `drafts` as commits, leave `ref` at the last one, and return their ids. Durable when it returns.
+
+    Raises:
+        GitError: git refused, for example because the disk is full; `ref` is as it was.
+    """
+    stream = bytearray(b"feature done\n")
+    for number, draft in enumerate(drafts, 1):
+        stream += _commit(ref, number, draft)
+        stream += f"get-mark :{number}\n".encode()
+    stream += b"done\n"
+    output = git.run("fast-import", "--quiet", "--force", "--date-format=raw", stdin=bytes(stream))
+    commits = output.decode().split()
+    if len(commits) != len(drafts):
+        raise GitError("fast-import", 0, f"{len(commits)} of {len(drafts)} commits came back")
+    return commits
+
+
+def _commit(ref: str, number: int, draft: Draft) -> bytes:
+    seconds = int(draft.when.timestamp())
+    head = f"commit {ref}\nmark :{number}\nauthor {draft.author} {seconds} +0000\ncommitter {COMMITTER} {seconds} +0000\n"
+    out = bytearray(head.encode())
+    out += _data(draft.message.encode())
+    if draft.parent or number > 1:
+        out += f"from {draft.parent or f':{number - 1}'}\n".encode()
+    for other in draft.merged:
+        out += f"merge {other}\n".encode()
+    for change in draft.changes:
+        out += _change(change)
+    return bytes(out) + b"\n"
+
+
+def _change(change: Change) -> bytes:
+    path = _quoted(change.path)
+    if change.mode == GONE:
+        return b"D " + path + b"\n"
+    if isinstance(change.blob, bytes):
+        return f"M {change.mode} inline ".encode() + path + b"\n" + _data(change.blob)
+    return f"M {change.mode} {change.blob} ".encode() + path + b"\n"
+
+
+def _data(content: bytes) -> bytes:
+    return f"data {len(content)}\n".encode() + content + b"\n"
+
+
+def _quoted(path: str) -> bytes:
+    raw = path.encode("utf-8", "surrogateescape")
+    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
+
+
+def identity(name: str, email: str) -> str:
+    """Return `Name <email>` with the characters git's formats cannot hold left out."""
+    clean = [part.translate({ord(char): None for char in "<>\n\0"}).strip() for part in (name, email)]
+    return f"{clean[0] or 'Orchestrator'} <{clean[1] or 'orchestrator@localhost'}>"
+
+
+def trailers(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return `Key: value` lines; a value is one line by construction, so none can start a trailer of its own."""
+    return "\n".join(f"{key}: {' '.join(value.split())}" for key, value in pairs if value)

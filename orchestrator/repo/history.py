@@ -1,0 +1,102 @@
+"""The history as records: which commits there are, and the trailers that say what each one did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.repo.git import Git, split_records
+
+_FORMAT = "%H%x1f%T%x1f%ct%x1f%an%x1f%s%x1f%(trailers:only=true,unfold=true)"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit: its id, tree, time, author, subject line and trailers in order."""
+
+    commit: str
+    tree: str
+    when: datetime
+    author: str
+    subject: str
+    trailers: tuple[tuple[str, str], ...]
+
+    def all(self, key: str) -> tuple[str, ...]:
+        """Return every value of the trailer `key`."""
+        return tuple(value for name, value in self.trailers if name == key)
+
+    def get(self, key: str) -> str:
+        """Return the last value of the trailer `key`, or an empty string."""
+        return next(iter(reversed(self.all(key))), "")
+
+
+def walk(git: Git, tip: str, *options: str) -> Iterator[Entry]:
+    """Yield the commits reachable from `tip`, newest first; `options` are git log's, fixed by the caller's code."""
+    output = git.run("log", "-z", f"--format={_FORMAT}", *options, "--end-of-options", tip, "--")
+    for record in split_records(output):
+        yield _entry(record)
+
+
+def _entry(record: str) -> Entry:
+    commit, tree, seconds, author, subject, block = record.split("\x1f", 5)
+    pairs = (line.partition(": ") for line in block.split("\n") if ": " in line)
+    return Entry(
+        commit,
+        tree,
+        datetime.fromtimestamp(int(seconds), UTC),
+        author,
+        subject,
+        tuple((key, value.strip()) for key, _, value in pairs),
+    )
+
+
+def reverted(git: Git, commit: str) -> str | None:
+    """Return the id that `commit` says it reverts, as `git revert` writes it."""
+    for line in git.run("show", "-s", "--format=%B", "--end-of-options", commit).decode("utf-8", "replace").split("\n"):
+        if line.startswith("This reverts commit "):
+            return line.split()[3].rstrip(".,")
+    return None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the history says: the landed tasks with their commits, and the last checkpoint's number.
+
+    Attributes:
+        landed: task id to the commit that landed it, oldest first; a task that a restore or a revert reopened is out.
+        reopened: task id to the number of the last attempt that a retry, restore or revert retired.
+        checkpoint: the highest checkpoint number ever given, 0 when there is none.
+        workflow: the workflow's name, from the newest commit that has one.
+    """
+
+    landed: dict[str, str]
+    reopened: dict[str, int]
+    checkpoint: int
+    workflow: str
+
+
+def ledger(git: Git, tip: str) -> Ledger:
+    """Fold the trailers of every commit reachable from `tip` into what is done. The one definition of "done"."""
+    landed: dict[str, str] = {}
+    reopened: dict[str, int] = {}
+    keys: dict[str, list[tuple[str, int]]] = {}
+    checkpoint, workflow = 0, ""
+    for entry in walk(git, tip, "--reverse", "--topo-order"):
+        again = [_numbered(value) for value in entry.all("Reopen")]
+        if entry.subject.startswith('Revert "'):
+            again += keys.get(reverted(git, entry.commit) or "", [])
+        for task, number in again:
+            landed.pop(task, None)
+            reopened[task] = max(number, reopened.get(task, 0))
+        for task in entry.all("Task"):
+            landed[task] = entry.commit
+        keys[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
+        point = entry.get("Checkpoint")
+        checkpoint = max(checkpoint, int(point)) if point.isdecimal() else checkpoint
+        workflow = entry.get("Workflow") or workflow
+    return Ledger(landed, reopened, checkpoint, workflow)
+
+
+def _numbered(value: str) -> tuple[str, int]:
+    """Return `task/3` as the task and the number of an attempt; 0 where there is none."""
+    task, _, number = value.partition("/")
+    return task, int(number) if number.isdecimal() else 0

@@ -1,0 +1,69 @@
+"""Where the repository is, and whether a leader can work in it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.git import Git
+
+OLDEST_GIT = (2, 38)  # the first with `merge-tree --write-tree`
+
+
+@dataclass(frozen=True)
+class Place:
+    """One repository on disk: its checkout, and the git directory all its worktrees share."""
+
+    root: Path
+    git_dir: Path
+
+
+def locate(start: Path, env: Mapping[str, str]) -> Place:
+    """Find the repository that holds `start`.
+
+    Raises:
+        OrchestratorError: no git, git too old, no repository, or one that is bare, shallow or a linked worktree; each
+            with the command that helps.
+    """
+    check_version(env)
+    from git import InvalidGitRepositoryError, NoSuchPathError, Repo  # noqa: PLC0415 - raises where git is missing
+
+    try:
+        with Repo(start, search_parent_directories=True, expand_vars=False) as found:
+            bare, root = found.bare, found.working_tree_dir
+            git_dir, common = Path(found.git_dir).resolve(), Path(found.common_dir).resolve()
+    except (InvalidGitRepositoryError, NoSuchPathError) as error:
+        raise OrchestratorError(
+            f"{start} is not inside a git repository",
+            hint="git init && git commit --allow-empty -m 'first commit'",
+            code=Exit.PRECONDITION,
+        ) from error
+    if bare or root is None:
+        raise OrchestratorError(
+            f"{git_dir} is a bare repository: there is no checkout to work in",
+            hint=f"git clone {git_dir} work && cd work",
+            code=Exit.PRECONDITION,
+        )
+    if git_dir != common:
+        raise OrchestratorError(
+            f"{root} is a linked worktree", hint=f"run in the main checkout: cd {common.parent}", code=Exit.PRECONDITION
+        )
+    if (common / "shallow").exists():
+        raise OrchestratorError(
+            "this is a shallow clone: what is done cannot be read from half a history",
+            hint="git fetch --unshallow",
+            code=Exit.PRECONDITION,
+        )
+    return Place(Path(root).resolve(), git_dir)
+
+
+def check_version(env: Mapping[str, str]) -> None:
+    """Raise OrchestratorError when git is missing or older than `OLDEST_GIT`."""
+    said = Git(Path(os.sep), env).line("version")
+    numbers = re.search(r"(\d+)\.(\d+)", said)
+    if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST_GIT:
+        raise OrchestratorError(
+            f"{said} is too old", hint="install git 2.38 or newer (merge-tree --write-tree)", code=Exit.MISSING
+        )

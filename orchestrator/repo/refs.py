@@ -1,0 +1,95 @@
+"""Refs: where HEAD is, compare-and-swap moves, and the names this program owns."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.git import Git, GitError
+
+OURS = "refs/orchestrator"
+ZERO = "0" * 40
+
+
+@dataclass(frozen=True)
+class Head:
+    """The branch that is checked out, and its commit."""
+
+    branch: str
+    commit: str
+
+    @property
+    def short(self) -> str:
+        """The branch's name as people say it."""
+        return self.branch.removeprefix("refs/heads/")
+
+
+def head(git: Git) -> Head:
+    """Return where HEAD is.
+
+    Raises:
+        OrchestratorError: HEAD is detached, or there is no commit yet.
+    """
+    named = git.attempt("symbolic-ref", "--quiet", "HEAD")
+    if named.returncode:
+        raise OrchestratorError(
+            "HEAD is detached: there is no branch to land on",
+            hint="git switch -c NAME   # or: git switch main",
+            code=Exit.PRECONDITION,
+        )
+    branch = os.fsdecode(named.stdout).strip()
+    found = resolve(git, branch)
+    if found is None:
+        raise OrchestratorError(
+            f"the branch {branch.removeprefix('refs/heads/')} has no commits yet",
+            hint="git commit --allow-empty -m 'first commit'",
+            code=Exit.PRECONDITION,
+        )
+    return Head(branch, found)
+
+
+def resolve(git: Git, name: str) -> str | None:
+    """Return the commit that `name` means, or None."""
+    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return done.stdout.decode().strip() or None if done.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Move:
+    """One ref's move: `old` None means "whatever it was", `ZERO` means "must not exist"; `new` ZERO deletes."""
+
+    ref: str
+    new: str
+    old: str | None = None
+
+
+def move(git: Git, moves: Sequence[Move], reason: str) -> None:
+    """Make all `moves` or none, durably.
+
+    Raises:
+        GitError: a ref was not at its expected old value; nothing moved.
+    """
+    lines = [b"start"]
+    for step in moves:
+        verb = "delete" if step.new == ZERO else "update"
+        values = [step.ref] + ([] if step.new == ZERO else [step.new]) + ([] if step.old is None else [step.old])
+        lines.append(f"{verb} {' '.join(values)}".encode())
+    lines += [b"prepare", b"commit", b""]
+    git.run("update-ref", "-m", f"orchestrator: {reason}", "--create-reflog", "--stdin", stdin=b"\n".join(lines))
+
+
+def lost_race(error: GitError) -> bool:
+    """Whether `error` says that a ref had moved, rather than that git is broken."""
+    return "but expected" in error.stderr or "reference already exists" in error.stderr
+
+
+def make_durable(git_dir: Path, branch: str) -> None:
+    """Fsync the directories that hold `branch` and its reflog: git fsyncs the files, never their directories."""
+    for place in (git_dir, (git_dir / branch).parent, (git_dir / "logs" / branch).parent):
+        if place.is_dir():
+            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

@@ -1,0 +1,107 @@
+"""What an agent left in its worktree, read without running git inside it.
+
+git in a worktree that an agent controls can run the agent's code (a replaced `.git` pointer, a nested repository with a
+filter of its own), so the walk is ours, and git is only ever given file names.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.repo.git import Git
+from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, SYMLINK, Change, Entry, blob_ids, entries, ignored
+
+Mark = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One walk over a worktree: each file's stat mark, and what has no place in a tree."""
+
+    files: Mapping[str, os.stat_result]
+    oddities: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The changes against the base, and oddities as path to reason: nested repositories, devices, a touched pointer."""
+
+    changes: tuple[Change, ...]
+    oddities: Mapping[str, str] = field(default_factory=dict)
+
+
+def look(worktree: Path) -> Sight:
+    """Walk `worktree` without following a symlink; the `.git` pointer at its top is not part of it."""
+    files: dict[str, os.stat_result] = {}
+    oddities: dict[str, str] = {}
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        for item in os.scandir(worktree / folder):
+            path = f"{folder}/{item.name}" if folder else item.name
+            if path == ".git":
+                continue
+            facts = item.stat(follow_symlinks=False)
+            if item.name.lower() == ".git":
+                oddities[path] = "a nested repository"
+            elif stat.S_ISDIR(facts.st_mode):
+                pending.append(path)
+            elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
+                files[path] = facts
+            else:
+                oddities[path] = "neither a file nor a symlink"
+    return Sight(files, oddities)
+
+
+def marks(sight: Sight) -> dict[str, Mark]:
+    """Return what says "unchanged since": ctime cannot be set back by the agent."""
+    return {path: _mark(facts) for path, facts in sight.files.items()}
+
+
+def _mark(facts: os.stat_result) -> Mark:
+    return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+def take(git: Git, git_dir: Path, worktree: Path, base: str, known: Mapping[str, Mark]) -> Snapshot:
+    """Write what changed in `worktree` since `base` into the object database.
+
+    Args:
+        git: the leader's git.
+        git_dir: the repository's own git directory, named outright so that the worktree's pointer is never believed.
+        worktree: where the agent worked; its processes are dead.
+        base: the commit the worktree was made from.
+        known: the marks taken when it was made; empty after a crash, then every file is read.
+    """
+    sight = look(worktree)
+    before = entries(git, base)
+    oddities = dict(sight.oddities)
+    suspects = [path for path, facts in sight.files.items() if path not in before or known.get(path) != _mark(facts)]
+    for path in [path for path in suspects if not path.isprintable() and path not in before]:
+        oddities[path] = "a file name with control characters"
+    suspects = [path for path in suspects if path not in oddities and "\n" not in path]
+    inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
+    hidden = ignored(inside, [path for path in suspects if path not in before])
+    found = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in hidden})
+    changes = [
+        Change(path, entry.mode, entry.blob, before.get(path, Entry(GONE, "")))
+        for path, entry in found.items()
+        if before.get(path) != entry
+    ]
+    gone = [path for path, entry in before.items() if path not in sight.files and entry.mode != GITLINK]
+    changes = [Change(path, GONE, "", before[path]) for path in gone] + changes
+    return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), oddities)
+
+
+def _hashed(inside: Git, worktree: Path, files: Mapping[str, os.stat_result]) -> dict[str, Entry]:
+    regular = [path for path, facts in files.items() if stat.S_ISREG(facts.st_mode)]
+    found = {
+        path: Entry(EXECUTABLE if files[path].st_mode & stat.S_IXUSR else REGULAR, blob)
+        for path, blob in zip(regular, blob_ids(inside, regular), strict=True)
+    }
+    for path in files.keys() - set(regular):
+        target = os.fsencode(os.readlink(worktree / path))
+        blob = inside.run("hash-object", "-w", "--no-filters", "--stdin", stdin=target).decode().strip()
+        found[path] = Entry(SYMLINK, blob)
+    return found

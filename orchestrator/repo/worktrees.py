@@ -1,0 +1,129 @@
+"""Worktrees: made and removed one at a time, and never through a git that believes what an agent left in them."""
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.locate import Place
+
+
+@dataclass(frozen=True)
+class Worktrees:
+    """All worktrees of one leader, below `home`.
+
+    `git worktree add` and `remove` race with themselves (24 in parallel: 3 failed, 17 with `--no-track`; 0 under one
+    lock), and this leader is the only one, so a lock of this process is enough.
+    """
+
+    git: Git
+    place: Place
+    home: Path
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, commit: str, branch: str = "") -> Path:
+        """Make the worktree `name` at `commit`, on `branch` when one is given; what stood there before is replaced."""
+        path = self.home / name
+        how = ["-B", branch] if branch else ["--detach"]
+        with self.lock:
+            self._remove(path)
+            self.home.mkdir(parents=True, exist_ok=True)
+            self.git.run("worktree", "add", "--quiet", "--no-track", "--force", *how, str(path), commit)
+        return path
+
+    def remove(self, name: str) -> None:
+        """Delete the worktree `name` and git's record of it. The caller has a ref that holds its work."""
+        with self.lock:
+            self._remove(self.home / name)
+
+    def delete_branch(self, branch: str) -> None:
+        """Delete an attempt's branch; its commits are kept by the attempt's ref."""
+        self.git.run("update-ref", "-d", f"refs/heads/{branch}")
+
+    def names(self) -> list[str]:
+        """Return the worktrees that are on disk."""
+        return sorted(item.name for item in self.home.iterdir()) if self.home.is_dir() else []
+
+    def admin(self, name: str) -> Path | None:
+        """Return git's own folder for the worktree `name`."""
+        return next((entry for entry in self._admins() if _points_at(entry, self.home / name)), None)
+
+    def pointer(self, name: str) -> bytes:
+        """Return what the worktree's `.git` file must hold; anything else means that it was tampered with."""
+        admin = self.admin(name)
+        return b"" if admin is None else b"gitdir: " + os.fsencode(admin) + b"\n"
+
+    def checkout(self, name: str, commit: str, *, keep_ignored: bool) -> None:
+        """Make the worktree `name` hold exactly `commit`, whatever code ran in it before.
+
+        Raises:
+            GitError: git could not, for example because the disk is full.
+        """
+        admin = self.admin(name)
+        if admin is None:
+            raise GitError("worktree", 0, f"git has no record of {name}")
+        path = self.home / name
+        inside = self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
+        inside.run("update-ref", "--no-deref", "HEAD", commit)
+        inside.run("read-tree", "--reset", "-u", commit)
+        inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
+
+    def sweep(self) -> int:
+        """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""
+        with self.lock:
+            stale = [entry for entry in self._admins() if self._is_stale(entry)]
+            for entry in stale:
+                remove_tree(entry)
+        return len(stale)
+
+    def _is_stale(self, admin: Path) -> bool:
+        target = _target(admin)
+        if target is None:
+            # Killed before git wrote where it leads; only we make worktrees while we hold the instance lock.
+            return (admin / "locked").exists()
+        return self.home in target.parents and not target.exists()
+
+    def _admins(self) -> list[Path]:
+        folder = self.place.git_dir / "worktrees"
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def _remove(self, path: Path) -> None:
+        records = [entry for entry in self._admins() if _points_at(entry, path)]
+        remove_tree(path)
+        for entry in records:
+            remove_tree(entry)
+
+
+def _target(admin: Path) -> Path | None:
+    try:
+        text = (admin / "gitdir").read_text(encoding="utf-8", errors="surrogateescape").strip()
+    except OSError:
+        return None
+    return Path(text).parent if text else None
+
+
+def _points_at(admin: Path, path: Path) -> bool:
+    return _target(admin) == path
+
+
+def remove_tree(path: Path) -> None:
+    """Delete the folder `path`, read-only parts included, without following a symlink; nothing there is fine."""
+
+    def open_up(_function: Callable[..., object], item: str, _error: object) -> None:
+        parent = os.path.dirname(item)  # noqa: PTH120 - rmtree hands over strings, maybe with surrogates
+        if not os.path.islink(parent):  # noqa: PTH114
+            os.chmod(parent, stat.S_IRWXU)  # noqa: PTH101
+        if os.path.islink(item) or not os.path.isdir(item):  # noqa: PTH112,PTH114
+            os.unlink(item)  # noqa: PTH108
+        else:
+            os.chmod(item, stat.S_IRWXU)  # noqa: PTH101
+            shutil.rmtree(item)
+
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path, onerror=open_up)

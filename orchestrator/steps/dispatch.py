@@ -1,0 +1,226 @@
+"""Dispatch: one attempt from spec to recorded ref. Everything here may run in any thread, and again after a kill."""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from orchestrator import policy, render
+from orchestrator.agents.protocol import Agent, Answer, Assignment
+from orchestrator.documents.spec import Spec
+from orchestrator.failure import Failure
+from orchestrator.plaintext import safe_text
+from orchestrator.repo.attempts import Attempt, Fate, record
+from orchestrator.repo.refs import resolve
+from orchestrator.repo.snapshot import Mark, look, marks, take
+from orchestrator.repo.trees import entries
+from orchestrator.repo.worktrees import remove_tree
+from orchestrator.steps.project import Project
+from orchestrator.steps.verify import prepare
+from orchestrator.workspace import write_durably
+
+_ORDER = "order.json"
+_ENDED = "ended.json"
+_RESULT = "result.md"
+_SPEC = "spec.md"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attempt to be made: which spec, from which commit, by whom, and what earlier attempts ran into."""
+
+    task: str
+    number: int
+    base: str
+    spec: Spec
+    spec_id: str
+    agent: Agent
+    timeout: float | None
+    idle: float | None
+    earlier: Sequence[Attempt] = ()
+    handoffs: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its worktree."""
+        return f"{self.task}-{self.number}"
+
+    @property
+    def branch(self) -> str:
+        """The branch its worktree is on."""
+        return f"orchestrator/{self.task}/{self.number}"
+
+
+def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attempt:
+    """Make the attempt: worktree, agent, snapshot, ref. What the agent did is recorded before anything is removed.
+
+    Raises:
+        OrchestratorError: the worktree cannot be made, or git cannot store the work (it stays where it is).
+    """
+    folder = project.folders.attempt(order.task, order.number)
+    remove_tree(folder)
+    _write_order(folder, order)
+    project.say("attempt.started", order.task, order.number, agent=order.agent.name, base=order.base)
+    worktree = project.worktrees.add(order.name, order.base, order.branch)
+    prepare(project, worktree)
+    known = marks(look(worktree))
+    answer = order.agent.run(
+        _assignment(project, order, folder, worktree),
+        cancel=cancel,
+        transcript=lambda name, facts: project.say(f"agent.{name}", order.task, order.number, **facts),
+    )
+    _write_answer(folder, answer)
+    project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
+    origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
+    return _recorded(project, _attempt(project, origin, answer), known)
+
+
+def _write_order(folder: Path, order: Order) -> None:
+    facts = {"base": order.base, "spec": order.spec_id, "agent": order.agent.name}
+    text = render.text(
+        "attempt.md.j2",
+        {
+            "spec": order.spec.text.render().decode("utf-8").removeprefix("\ufeff"),
+            "task": order.task,
+            "number": order.number,
+            "base": order.base,
+            "earlier": order.earlier,
+            "handoffs": order.handoffs,
+        },
+    )
+    write_durably(folder / _SPEC, text.encode())
+    write_durably(folder / _ORDER, json.dumps(facts).encode())
+
+
+def _assignment(project: Project, order: Order, folder: Path, worktree: Path) -> Assignment:
+    return Assignment(
+        task=order.task,
+        attempt=order.number,
+        spec=(folder / _SPEC).read_text(encoding="utf-8"),
+        spec_path=folder / _SPEC,
+        result_path=folder / _RESULT,
+        files=expand(order.spec, entries(project.git, order.base)),
+        worktree=worktree,
+        logs=folder,
+        token=f"{project.token}{order.task}/{order.number}",
+        timeout=order.timeout,
+        idle=order.idle,
+    )
+
+
+def expand(spec: Spec, existing: Sequence[str] | dict[str, object]) -> tuple[str, ...]:
+    """Return the files a spec names: globs and folders as the base has them, plain names as they are."""
+    found: dict[str, None] = {}
+    for file in spec.files:
+        if policy.is_glob(file.path):
+            found |= dict.fromkeys(path for path in existing if policy.covers([file.path], path))
+        else:
+            found[file.path] = None
+    return tuple(found)
+
+
+def _write_answer(folder: Path, answer: Answer) -> None:
+    facts = {
+        "failure": answer.failure.value if answer.failure else None,
+        "detail": answer.detail,
+        "code": answer.code,
+        "seconds": answer.seconds,
+        "result": answer.result.decode("utf-8", "replace") if answer.result is not None else None,
+    }
+    write_durably(folder / _ENDED, json.dumps(facts).encode())
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What an attempt was given, as its folder remembers it after a kill."""
+
+    task: str
+    number: int
+    base: str
+    spec: str
+    agent: str
+
+
+def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
+    return Attempt(
+        task=origin.task,
+        number=origin.number,
+        commit="",
+        base=origin.base,
+        spec=origin.spec,
+        agent=origin.agent,
+        fate=Fate.FAILED if answer.failure else Fate.FINISHED,
+        failure=answer.failure,
+        seconds=answer.seconds,
+        detail=safe_text(answer.detail),
+        result=answer.result or b"",
+        when=project.clock.now(),
+    )
+
+
+def _recorded(project: Project, attempt: Attempt, known: dict[str, Mark]) -> Attempt:
+    """Snapshot the worktree, point the attempt's ref at it, and only then remove the worktree."""
+    name = f"{attempt.task}-{attempt.number}"
+    worktree = project.folders.worktrees / name
+    taken = take(project.git, project.place.git_dir, worktree, attempt.base, known)
+    oddities = dict(taken.oddities)
+    if _pointer(worktree) != project.worktrees.pointer(name):
+        oddities[".git"] = "the worktree's git pointer was changed"
+    if oddities and attempt.failure is None:
+        listed = "\n".join(f"{path}: {why}" for path, why in sorted(oddities.items()))
+        attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=listed)
+    ours = {*project.config.copy, *project.config.link}
+    changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
+    commit = record(project.git, attempt, changes, attempt.base, _own_commits(project, attempt))
+    project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
+    clear(project, attempt.task, attempt.number)
+    return replace(attempt, commit=commit)
+
+
+def _is_byproduct(path: str, old_blob: str) -> bool:
+    return not old_blob and not policy.BYPRODUCTS.isdisjoint(PurePosixPath(path).parts)
+
+
+def _pointer(worktree: Path) -> bytes:
+    pointer = worktree / ".git"
+    return pointer.read_bytes() if pointer.is_file() and not pointer.is_symlink() else b"?"
+
+
+def _own_commits(project: Project, attempt: Attempt) -> tuple[str, ...]:
+    """Return the tip of what the agent committed by itself, so that the attempt's ref keeps it."""
+    tip = resolve(project.git, f"refs/heads/orchestrator/{attempt.task}/{attempt.number}")
+    return () if tip is None or tip == attempt.base else (tip,)
+
+
+def clear(project: Project, task: str, number: int) -> None:
+    """Remove what a recorded attempt no longer needs: worktree and branch. Its ref keeps all of its work."""
+    project.worktrees.remove(f"{task}-{number}")
+    project.worktrees.delete_branch(f"orchestrator/{task}/{number}")
+
+
+def recover(project: Project, task: str, number: int) -> Attempt | None:
+    """Record an attempt that a kill cut short: what its agent answered if it had ended, else what its worktree holds.
+
+    Returns None where the kill came before there was anything to keep.
+    """
+    folder = project.folders.attempt(task, number)
+    worktree = project.folders.worktrees / f"{task}-{number}"
+    if not (folder / _ORDER).is_file() or not (worktree / ".git").exists():
+        return None
+    facts = json.loads((folder / _ORDER).read_bytes())
+    origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]))
+    return _recorded(project, _attempt(project, origin, _read_answer(folder)), {})
+
+
+def _read_answer(folder: Path) -> Answer:
+    if not (folder / _ENDED).is_file():
+        return Answer(Failure.INTERRUPTED, "the leader was stopped while this attempt ran", None, 0.0, None)
+    facts = json.loads((folder / _ENDED).read_bytes())
+    return Answer(
+        failure=Failure(facts["failure"]) if facts["failure"] else None,
+        detail=facts["detail"],
+        code=facts["code"],
+        seconds=facts["seconds"],
+        result=facts["result"].encode() if facts["result"] is not None else None,
+    )

@@ -1,0 +1,227 @@
+"""Landing: scope check, candidates beside the branch, verify, compare-and-swap. The branch is never red."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator import policy
+from orchestrator.documents.result import Result
+from orchestrator.documents.result import Status as ResultStatus
+from orchestrator.errors import DocumentError
+from orchestrator.failure import Failure
+from orchestrator.plaintext import one_line
+from orchestrator.repo.attempts import Attempt, Fate, load, record
+from orchestrator.repo.checkout import BranchMovedError, InTheWayError
+from orchestrator.repo.commits import Draft, build
+from orchestrator.repo.refs import OURS, head
+from orchestrator.repo.trees import GONE, Change, Entry, differences, entries
+from orchestrator.steps import verify as verifying
+from orchestrator.steps.chapter import Chapter, Happened, Page, write
+from orchestrator.steps.message import Facts, landing_message
+from orchestrator.steps.opening import open_chapter
+from orchestrator.steps.overlay import Overlay, overlay
+from orchestrator.steps.project import Project
+from orchestrator.steps.results import result_document, summary
+from orchestrator.steps.standing import Library, Situation, result_path, situation
+from orchestrator.steps.take_in import take_in
+
+CANDIDATE = f"{OURS}/candidate"
+
+
+@dataclass
+class Outcome:
+    """What a round of landing did: landed tasks with their commits, and attempts that were sent back."""
+
+    landed: list[tuple[str, str]] = field(default_factory=list)
+    returned: list[Attempt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    attempt: Attempt
+    draft: Draft
+
+
+def land(
+    project: Project,
+    library: Library,
+    attempts: Sequence[Attempt],
+    running: Iterable[str],
+    cancel: threading.Event,
+) -> Outcome:
+    """Land `attempts`, given in plan order: all together when they are green together, else by halves.
+
+    Raises:
+        InTheWayError: an uncommitted change of the user's stands where a landing must write.
+        OrchestratorError: verify cannot be run, or git cannot write.
+    """
+    outcome = Outcome()
+    queue = [list(attempts)]
+    proved = ""
+    while queue and not cancel.is_set():
+        batch = queue.pop(0)
+        now = situation(project.git, head(project.git).commit, library, project.config.phases)
+        chain = _candidates(project, now, batch, list(running), outcome)
+        if not chain:
+            continue
+        commits = build(project.git, CANDIDATE, [candidate.draft for candidate in chain])
+        project.say("candidate.built", ",".join(c.attempt.task for c in chain), commit=commits[-1])
+        if not verifying.same_code(project.git, proved, commits[-1]):
+            verdict = verifying.verify(project, commits[-1], cancel)
+            if cancel.is_set():
+                break
+            if not verdict.green:
+                queue[:0] = _halves(project, chain, verdict.output, outcome)
+                continue
+            proved = commits[-1]
+        if not _publish(project, now.commit, chain, commits, outcome):
+            queue.insert(0, [candidate.attempt for candidate in chain])
+    return outcome
+
+
+def _halves(project: Project, chain: Sequence[_Candidate], output: str, outcome: Outcome) -> list[list[Attempt]]:
+    """Send a single red attempt back; split several, so that the green ones among them land."""
+    attempts = [candidate.attempt for candidate in chain]
+    if len(attempts) == 1:
+        outcome.returned.append(send_back(project, attempts[0], Failure.DETERMINISTIC, output))
+        return []
+    project.say("batch.red", tasks=[attempt.task for attempt in attempts])
+    middle = len(attempts) // 2
+    return [attempts[:middle], attempts[middle:]]
+
+
+def _publish(
+    project: Project, old: str, chain: Sequence[_Candidate], commits: Sequence[str], outcome: Outcome
+) -> bool:
+    """Make the chain the branch; False when the branch or a document moved first, so that it must be built again."""
+    project.lock.check()
+    names = ", ".join(candidate.attempt.task for candidate in chain)
+    try:
+        project.checkout.advance(old, commits[-1], f"land {names}")
+    except BranchMovedError:
+        project.say("branch.moved")
+        return False
+    except InTheWayError:
+        if take_in(project) is None:
+            raise
+        return False
+    for candidate, commit in zip(chain, commits, strict=True):
+        outcome.landed.append((candidate.attempt.task, commit))
+        project.say("landed", candidate.attempt.task, candidate.attempt.number, commit=commit)
+    return True
+
+
+def _candidates(
+    project: Project, now: Situation, batch: Sequence[Attempt], running: Sequence[str], outcome: Outcome
+) -> list[_Candidate]:
+    """Build the chain's drafts; what cannot be a candidate at all is sent back into `outcome`."""
+    chapter = open_chapter(project, now, running)
+    chain: list[_Candidate] = []
+    fitting = _fitting(project, now, batch, outcome)
+    for attempt, changes in fitting:
+        draft, chapter = _draft(project, now, chapter, attempt, changes, len(fitting))
+        chain.append(_Candidate(attempt, draft if chain else replace(draft, parent=now.commit)))
+    return chain
+
+
+def _fitting(
+    project: Project, now: Situation, batch: Sequence[Attempt], outcome: Outcome
+) -> list[tuple[Attempt, tuple[Change, ...]]]:
+    """Return the attempts that may be verified together, each with its changes on top of those before it."""
+    fresh = [attempt for attempt in batch if attempt.task in now.plan.tasks and attempt.task not in now.ledger.landed]
+    changed = {attempt.ref: differences(project.git, attempt.base, attempt.commit) for attempt in fresh}
+    paths = sorted({change.path for changes in changed.values() for change in changes})
+    tip = entries(project.git, now.commit, paths) if paths else {}
+    fitting: list[tuple[Attempt, tuple[Change, ...]]] = []
+    for attempt in fresh:
+        laid = overlay(project.git, changed[attempt.ref], tip, project.folders.scratch)
+        refused = _refuse(project, now, attempt, changed[attempt.ref])
+        if refused is None and fitting and _leans_on_others(laid):
+            continue  # what it meets may yet fail: it is looked at again once the others have landed
+        if refused is None and laid.conflicts:
+            refused = (Failure.CONFLICT, f"the branch changed the same lines: {', '.join(laid.conflicts)}")
+        if refused is not None:
+            outcome.returned.append(send_back(project, attempt, *refused))
+            continue
+        fitting.append((attempt, laid.changes))
+        tip |= {change.path: Entry(change.mode, str(change.blob)) for change in laid.changes}
+    return fitting
+
+
+def _leans_on_others(laid: Overlay) -> bool:
+    return bool(laid.conflicts) or any(isinstance(change.blob, bytes) for change in laid.changes)
+
+
+def _refuse(
+    project: Project, now: Situation, attempt: Attempt, changes: Sequence[Change]
+) -> tuple[Failure, str] | None:
+    """Return why `attempt` may not become a candidate at all, or None."""
+    if now.spec_ids.get(attempt.task) != attempt.spec:
+        return Failure.STALE, "the spec changed while this attempt ran"
+    spec = now.plan.specs[attempt.task]
+    existing = entries(project.git, attempt.base) if any(c.old.mode == GONE for c in changes) else {}
+    found = policy.violations(
+        [policy.Touched(change.path, change.old.mode, change.mode) for change in changes],
+        [file.path for file in spec.files],
+        spec.allow,
+        existing,
+    )
+    if not found:
+        return None
+    return Failure.SCOPE, "\n".join(f"{violation.path}: {violation.why}" for violation in found)
+
+
+def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) -> Attempt:
+    """Record on the attempt's own ref that it did not land, and why: that is what the next attempt is given."""
+    rejected = replace(
+        attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now()
+    )
+    commit = record(project.git, rejected, (), attempt.commit)
+    project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=one_line(why))
+    return replace(rejected, commit=commit)
+
+
+def _draft(
+    project: Project,
+    now: Situation,
+    chapter: Chapter,
+    attempt: Attempt,
+    changes: Sequence[Change],
+    together: int,
+) -> tuple[Draft, Chapter]:
+    task = now.plan.tasks[attempt.task]
+    said = read_result(attempt)
+    files = summary(project.git, attempt)
+    verified = verifying.level(project, together)
+    happened = Happened(
+        slug=task.id,
+        title=f"{task.title} landed",
+        landed=task.id,
+        files=files,
+        decisions=said.decisions if said else (),
+    )
+    chapter, page = write(chapter, happened)
+    rows = load(project.git, task.id)
+    answer = result_document(task, ResultStatus.COMPLETE, rows, said, files=files, verified=verified)
+    facts = Facts(chapter.workflow, page.phase, page.checkpoint, project.lock.epoch)
+    message = landing_message(task, attempt, facts, verified, files, said)
+    documents = page_changes(page, {result_path(task.id): answer})
+    author = f"{one_line(attempt.agent, 60)} <orchestrator@localhost>"
+    return Draft(message, (*changes, *documents), chapter.now, author=author), chapter
+
+
+def page_changes(page: Page, more: dict[str, bytes]) -> tuple[Change, ...]:
+    """Return a page's files as changes to a tree, deletions first."""
+    files: dict[str, bytes | None] = {**page.files, **more}
+    gone = [Change(path, GONE, "") for path, content in files.items() if content is None]
+    return (*gone, *(Change(path, "100644", content) for path, content in files.items() if content is not None))
+
+
+def read_result(attempt: Attempt) -> Result | None:
+    """Return the agent's own result document, or None where it wrote none that can be read."""
+    if not attempt.result.strip():
+        return None
+    try:
+        return Result.parse(attempt.result, result_path(attempt.task))
+    except DocumentError:
+        return None

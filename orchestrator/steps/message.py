@@ -1,0 +1,52 @@
+"""Commit messages: a subject that reads as the story, agents' words indented, and one block of trailers at the end."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.documents.result import Result
+from orchestrator.documents.todo import Task
+from orchestrator.plaintext import indented, one_line
+from orchestrator.repo.attempts import Attempt
+from orchestrator.repo.commits import trailers
+from orchestrator.steps.results import capped
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What every commit of ours says: workflow, phase, checkpoint number where it carries one, the leader's epoch."""
+
+    workflow: str
+    phase: str
+    checkpoint: int | None
+    epoch: int
+
+
+def message(subject: str, body: Sequence[str], pairs: Iterable[tuple[str, str]], facts: Facts) -> str:
+    """Return a whole commit message. No line of `body` can be taken for a trailer: each is indented."""
+    ours = [
+        ("Workflow", facts.workflow),
+        *pairs,
+        ("Checkpoint", f"{facts.checkpoint:04d}" if facts.checkpoint else ""),
+        ("Phase", facts.phase),
+        ("Epoch", str(facts.epoch)),
+    ]
+    paragraphs = [one_line(subject), *(indented(part, "  ") for part in body if part.strip()), trailers(ours)]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def landing_message(
+    task: Task, attempt: Attempt, facts: Facts, verified: str, files: Sequence[str], said: Result | None
+) -> str:
+    """Return the message of the commit that lands `task`; its `Task` trailer is what makes the task done."""
+    body = [f"Files changed: {capped(files) or 'none, and none were needed'}"]
+    if said:
+        told = {"Decisions": said.decisions, "Tests needed": said.tests_needed, "Issues": said.issues}
+        body += [f"{name}: {'; '.join(one_line(line) for line in lines)}" for name, lines in told.items() if lines]
+    pairs = [
+        ("Task", task.id),
+        ("Attempt", str(attempt.number)),
+        ("Agent", one_line(attempt.agent, 60)),
+        ("Spec-Sha", attempt.spec),
+        ("Verified", verified),
+    ]
+    return message(f"{task.id}: {task.title}", body, pairs, facts)

@@ -1,0 +1,77 @@
+"""The chapter a leader starts to write from: the documents at one commit, with what the history says of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator import plan as planning
+from orchestrator import render
+from orchestrator.clock import stamp
+from orchestrator.documents.result import Status
+from orchestrator.documents.state import State
+from orchestrator.plan import Standing
+from orchestrator.repo.trees import entries
+from orchestrator.steps.chapter import Chapter
+from orchestrator.steps.project import Project
+from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation
+
+_MOST_BLOCKED = 20
+
+
+def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Chapter:
+    """Return the documents of `now`, ready for the next page."""
+    standing = replace(now.standing(), running=frozenset(running))
+    shelf = [path for path in entries(project.git, now.commit, [CHECKPOINTS.rstrip("/")]) if _is_ours(path)]
+    workflow = workflow_name(project, now)
+    return Chapter(
+        plan=now.plan,
+        todo=now.todo,
+        state=now.state or first_state(project, now, workflow),
+        standing=standing,
+        landed={task: commit for task, commit in now.ledger.landed.items() if task in now.plan.tasks},
+        now=project.clock.now(),
+        workflow=workflow,
+        blocked=blocked(now, standing),
+        running=running,
+        shelf=tuple(sorted(shelf)),
+        number=now.ledger.checkpoint,
+        every=project.config.every,
+        keep=project.config.keep,
+    )
+
+
+def _is_ours(path: str) -> bool:
+    name = path.removeprefix(CHECKPOINTS)
+    return "/" not in name and name.split("-")[0].isdecimal() and name.endswith(".md")
+
+
+def workflow_name(project: Project, now: Situation) -> str:
+    """Return the workflow's name: configured, as the state file says, as the history says, or the folder's."""
+    stated = now.state.workflow if now.state else ""
+    return project.config.name or stated or now.ledger.workflow or project.place.root.name
+
+
+def first_state(project: Project, now: Situation, workflow: str) -> State:
+    """Return the state file of a project that has none yet."""
+    values = {
+        "workflow": workflow,
+        "phase": now.plan.phases[0],
+        "started": stamp(project.clock.now()),
+        "phases": now.plan.phases,
+    }
+    return State.parse(render.document("workflow-state.md.j2", values), STATE)
+
+
+def blocked(now: Situation, standing: Standing) -> dict[str, str]:
+    """Return the blocking issues: tasks that need a person, each with its reason; at most twenty."""
+    found: dict[str, str] = {}
+    for task, reason in planning.stuck(now.plan, standing).items():
+        result = now.results.get(task)
+        if result and result.status is Status.DEAD and task in standing.dead:
+            last = result.attempts[-1] if result.attempts else None
+            why = f" ({last.failure}: {last.why})" if last else ""
+            found[task] = f"dead letter{why}; `orchestrator dlq show {task}`"
+        elif reason == "no spec":
+            found[task] = f"no spec; `orchestrator spec new {task}`"
+        if len(found) >= _MOST_BLOCKED:
+            break
+    return found

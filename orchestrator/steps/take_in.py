@@ -1,0 +1,188 @@
+"""A person's edits: taken onto the branch byte for byte under their own name, or refused with the line."""
+
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator import plan as planning
+from orchestrator.documents.result import Result
+from orchestrator.documents.checkpoint import Checkpoint
+from orchestrator.documents.spec import Spec
+from orchestrator.documents.state import PhaseStatus, State
+from orchestrator.documents.todo import Mark, Todo
+from orchestrator.errors import DocumentError, Exit, OrchestratorError
+from orchestrator.plan import BLOCKED, COMPLETE, Plan
+from orchestrator.plaintext import one_line
+from orchestrator.repo.commits import Draft, build, identity
+from orchestrator.repo.history import ledger
+from orchestrator.repo.refs import OURS, head
+from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
+from orchestrator.steps.message import Facts, message
+from orchestrator.steps.project import Project
+from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, phases_in
+from orchestrator.workspace import read_own, write_durably
+
+_OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What a person changed of the documents since the last commit: path to bytes, and the paths they deleted."""
+
+    written: dict[str, bytes]
+    deleted: tuple[str, ...]
+
+
+def edits(project: Project) -> Edits:
+    """Return the documents whose files differ from HEAD."""
+    git = project.git
+    git.attempt("update-index", "-q", "--refresh")
+    listed = git.records("diff-index", "--name-only", "--no-renames", "-z", "HEAD", "--", *_OURS)
+    fresh = git.records("ls-files", "-z", "--others", "--exclude-standard", "--", *_OURS)
+    written, deleted = {}, []
+    committed = {f"HEAD:{path}": path for path in listed}
+    before = {committed[name]: data for name, data in blobs(git, committed).items()}
+    for path in sorted({*listed, *fresh}):
+        if not path.endswith(".md"):
+            continue
+        data = read_own(project.place.root, path)
+        if data is None:
+            deleted.append(path)
+        elif data != before.get(path):
+            written[path] = data
+    return Edits(written, tuple(deleted))
+
+
+def restore_deleted(project: Project, found: Edits) -> list[str]:
+    """Bring back documents whose files are gone: what the leader keeps is not un-decided by a missing file.
+
+    A deleted spec is a person's decision, unless the whole plan went with it.
+    """
+    wholesale = TODO in found.deleted
+    back = [path for path in found.deleted if wholesale or not _is_spec(path)]
+    contents = blobs(project.git, [f"HEAD:{path}" for path in back])
+    for path in back:
+        write_durably(project.place.root / path, contents[f"HEAD:{path}"])
+        project.say("restored", path=path)
+    return back
+
+
+def _is_spec(path: str) -> bool:
+    return path.startswith(SPECS) and not path.endswith(".result.md")
+
+
+def take_in(project: Project) -> str | None:
+    """Commit a person's edits of TODO, state, specs, results and checkpoints; return the commit, None without any.
+
+    Raises:
+        DocumentError: an edit cannot be taken, or contradicts what is landed; with `file:line`. Nothing changed.
+    """
+    found = edits(project)
+    back = restore_deleted(project, found)
+    gone = [path for path in found.deleted if path not in back]
+    if not found.written and not gone:
+        return None
+    old = head(project.git).commit
+    by_hand, workflow, phase = _check(project, old, found)
+    paths = [*found.written, *gone]
+    ids = dict(zip(found.written, blob_ids(project.git, list(found.written)), strict=True))
+    changes = [Change(path, GONE, "") for path in gone] + [Change(path, REGULAR, blob) for path, blob in ids.items()]
+    who = _person(project)
+    pairs = [("Edited", path) for path in paths[:20]]
+    pairs += [("Task", task) for task in by_hand] + ([("Approved-by", who)] if by_hand else [])
+    subject = f"edit: {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")  # noqa: PLR2004
+    text = message(subject, _body(by_hand), pairs, Facts(workflow, phase, None, project.lock.epoch))
+    draft = Draft(text, tuple(changes), project.clock.now(), parent=old, author=who)
+    commit = build(project.git, f"{OURS}/candidate", [draft])[0]
+    project.lock.check()
+    project.checkout.advance(old, commit, subject, taken=paths)
+    project.say("edits.taken", commit=commit, paths=paths, by_hand=by_hand)
+    return commit
+
+
+def _body(by_hand: Sequence[str]) -> list[str]:
+    return [f"Ticked by hand: {', '.join(by_hand)}"] if by_hand else []
+
+
+def _person(project: Project) -> str:
+    name = project.git.attempt("config", "user.name").stdout.decode("utf-8", "replace").strip()
+    email = project.git.attempt("config", "user.email").stdout.decode("utf-8", "replace").strip()
+    return identity(name or project.env.get("USER", ""), email)
+
+
+def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], str, str]:
+    """Refuse what cannot be taken; return the tasks ticked by hand, the workflow's name and the stated phase."""
+    documents = _after(project, old, found)
+    if TODO not in documents:
+        raise OrchestratorError(
+            "there is no plan here: no TODO.md",
+            hint="orchestrator init, then write tasks into TODO.md and specs/",
+            code=Exit.PRECONDITION,
+        )
+    todo = Todo.parse(documents[TODO], TODO)
+    state = State.parse(documents[STATE], STATE) if STATE in documents else None
+    specs = {}
+    for path, data in documents.items():
+        if path.endswith(".result.md"):
+            Result.parse(data, path)
+        elif path.startswith(SPECS):
+            specs[path.removeprefix(SPECS).removesuffix(".md")] = Spec.parse(data, path)
+        elif path.startswith(CHECKPOINTS):
+            Checkpoint.parse(data, path)
+    plan = planning.build(todo, specs, project.config.phases or phases_in(state), TODO)
+    known = ledger(project.git, old)
+    _refuse_unticked(todo, known.landed)
+    if state is not None and STATE in found.written:
+        _refuse_unknown_phase(state, plan)
+        before = blobs(project.git, [f"{old}:{STATE}"]).get(f"{old}:{STATE}")
+        _refuse_early_completion(state, State.parse(before, STATE) if before else None, plan, known.landed)
+    by_hand = tuple(task.id for task in todo.tasks if task.mark is Mark.DONE and task.id not in known.landed)
+    return by_hand, known.workflow or project.place.root.name, state.phase if state else plan.phases[0]
+
+
+def _after(project: Project, old: str, found: Edits) -> dict[str, bytes]:
+    """Return TODO and state as they would be, and of the rest what the person changed."""
+    committed = entries(project.git, old, [TODO, STATE])
+    contents = blobs(project.git, [entry.blob for entry in committed.values()])
+    documents = {path: contents[entry.blob] for path, entry in committed.items() if path not in found.deleted}
+    return documents | found.written
+
+
+def _refuse_unticked(todo: Todo, landed: dict[str, str]) -> None:
+    for task in todo.tasks:
+        if task.id in landed and task.mark is not Mark.DONE:
+            raise DocumentError(
+                TODO,
+                task.line,
+                f"{task.id} is marked `[{task.mark.value}]`, but commit {landed[task.id][:10]} landed it",
+                hint=f"tick it again; to undo the work: git revert {landed[task.id][:10]}, or orchestrator restore",
+            )
+
+
+def _refuse_unknown_phase(state: State, plan: Plan) -> None:
+    stated = state.phase.strip().upper()
+    if stated in {BLOCKED, COMPLETE} or planning.match_phase(state.phase, plan.phases):
+        return
+    field = state.text.meta("Current phase")
+    raise DocumentError(
+        STATE,
+        field.line if field else 1,
+        f"{one_line(state.phase)!r} is no phase",
+        hint=f"one of: {', '.join((*plan.phases, BLOCKED, COMPLETE))}",
+    )
+
+
+def _refuse_early_completion(state: State, before: State | None, plan: Plan, landed: dict[str, str]) -> None:
+    """Refuse a phase that the person, not the leader, called complete while it has open tasks."""
+    known = {row.name: row.status for row in before.phases} if before else {}
+    for row in state.phases:
+        phase = planning.match_phase(row.name, plan.phases)
+        tasks = [plan.tasks[task] for task in plan.of_phase(phase)] if phase else []
+        still = [task for task in tasks if task.mark is Mark.OPEN and task.id not in landed]
+        if row.status is PhaseStatus.COMPLETE and known.get(row.name) is not row.status and still:
+            raise DocumentError(
+                STATE,
+                row.line,
+                f"{row.name} is COMPLETE here, but {TODO}:{still[0].line} has {still[0].id} open",
+                hint="tick or drop the task, or set the phase back to IN_PROGRESS",
+            )

@@ -1,0 +1,152 @@
+"""Verify: the project's own check, run by the leader on a candidate in a worktree no agent ever had."""
+
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import policy, process
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.git import Git
+from orchestrator.repo.trees import differences
+from orchestrator.steps.project import Project
+from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
+from orchestrator.workspace import write_durably
+
+NAME = "verify"
+_PASSED_THROUGH = ("VIRTUAL_ENV", "SSL_CERT_FILE", "PIP_*", "UV_*")
+_LAST_LINES = 60
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verify said. `output` holds its last lines; `seconds` is how long it took."""
+
+    green: bool
+    output: str
+    seconds: float
+
+
+def verify(project: Project, commit: str, cancel: threading.Event) -> Verdict:
+    """Check out `commit` in the verify worktree and run the verify command there. Green at once where there is none.
+
+    Raises:
+        GitError: the worktree cannot be made or filled, for example because the disk is full.
+    """
+    command = project.config.verify
+    if not command:
+        return Verdict(green=True, output="", seconds=0.0)
+    path = _worktree(project, commit)
+    project.say("verify.started", commit=commit)
+    ended = shell(project, command, path, project.config.verify_timeout, cancel)
+    green = ended.cause is process.Cause.EXIT and ended.code == 0
+    project.say("verify.ended", commit=commit, green=green, seconds=ended.seconds)
+    return Verdict(green, _account(ended), ended.seconds)
+
+
+def _account(ended: process.Ended) -> str:
+    words = (ended.stdout.rstrip() + "\n" + ended.stderr.rstrip()).strip().split("\n")[-_LAST_LINES:]
+    if ended.cause is not process.Cause.EXIT:
+        words.append(f"(stopped: {ended.cause} after {ended.seconds:.0f} s)")
+    return "\n".join(words)
+
+
+def shell(project: Project, command: str, cwd: Path, seconds: float, cancel: threading.Event) -> process.Ended:
+    """Run a command of the person's configuration with `sh -c`, in the clean environment."""
+    env = process.environment(
+        project.env,
+        (*_PASSED_THROUGH, *project.config.verify_env),
+        {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    return process.run(
+        ["sh", "-c", command],
+        cwd=cwd,
+        env=env,
+        limits=process.Limits(seconds, None),
+        token=f"{project.token}{cwd.name}/check",
+        cancel=cancel,
+    )
+
+
+def _worktree(project: Project, commit: str) -> Path:
+    path = project.folders.worktrees / NAME
+    if project.worktrees.admin(NAME) is None or not path.is_dir():
+        project.worktrees.add(NAME, commit)
+        prepare(project, path)
+    kept = bool(project.config.setup or project.config.copy or project.config.link)
+    project.worktrees.checkout(NAME, commit, keep_ignored=kept)
+    furnish(project, path)
+    return path
+
+
+def prepare(project: Project, path: Path) -> None:
+    """Do what a new worktree needs once: copies, links, and the setup command.
+
+    Raises:
+        OrchestratorError: the setup command failed; with its last lines.
+    """
+    furnish(project, path)
+    if not project.config.setup:
+        return
+    ended = shell(project, project.config.setup, path, project.config.verify_timeout, threading.Event())
+    if ended.cause is not process.Cause.EXIT or ended.code != 0:
+        raise OrchestratorError(
+            f"verify.setup failed ({project.config.setup}):\n{_account(ended)}",
+            hint="run it by hand in a clean clone, mend orchestrator.toml, then: orchestrator run",
+            code=Exit.PRECONDITION,
+        )
+
+
+def furnish(project: Project, path: Path) -> None:
+    """Put the ignored files that the configuration names into a worktree; those that are there stay."""
+    for name in (*project.config.copy, *project.config.link):
+        source, target = project.place.root / name, path / name
+        if target.exists() or target.is_symlink():
+            continue
+        if not source.exists():
+            raise OrchestratorError(
+                f"verify.copy or verify.link names {name}, which is not here",
+                hint="make it, or take it out of orchestrator.toml",
+                code=Exit.PRECONDITION,
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name in project.config.link:
+            target.symlink_to(source)
+        elif source.is_dir():
+            shutil.copytree(source, target, symlinks=True)
+        else:
+            shutil.copy2(source, target)
+
+
+def check_base(project: Project, commit: str, cancel: threading.Event) -> Verdict:
+    """Verify the untouched base before anything is spent; at once where this very code was found green before."""
+    memory = project.folders.home / "green"
+    mark = memory.read_text(encoding="utf-8", errors="replace") if memory.is_file() else ""
+    proved, _, command = mark.partition(" ")
+    if command == project.config.verify and same_code(project.git, proved, commit):
+        return Verdict(green=True, output="", seconds=0.0)
+    verdict = verify(project, commit, cancel)
+    if verdict.green:
+        remember(project, commit)
+    return verdict
+
+
+def remember(project: Project, commit: str) -> None:
+    """Keep in mind that `commit` was green with this command; a memory that may be lost."""
+    write_durably(project.folders.home / "green", f"{commit} {project.config.verify}".encode())
+
+
+def same_code(git: Git, proved: str, commit: str) -> bool:
+    """Whether `commit` differs from the green commit `proved` in nothing but the leader's own documents."""
+    if not proved or git.attempt("cat-file", "-e", f"{proved}^{{commit}}").returncode:
+        return False
+    own = (TODO, STATE, SPECS, CHECKPOINTS)
+    return all(policy.covers(own, change.path) for change in differences(git, proved, commit))
+
+
+def level(project: Project, together: int) -> str:
+    """Return the `Verified` trailer of a commit whose candidate was green: the level and the command."""
+    if not project.config.verify:
+        return "none (no verify.command is configured)"
+    others = f", together with {together - 1} more" if together > 1 else ""
+    return f"proved by `{project.config.verify}`{others}"
