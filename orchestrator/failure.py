@@ -79,5 +79,5 @@ def backoff(row: int, base: float, chance: float, cap: float = 300.0) -> float:
 
     `chance` is a random number from 0 to 1: "equal jitter", so that agents that failed together do not return together.
     """
-    full = min(cap, base * 2 ** (row - 1))
+    full = min(cap, base * 2.0 ** (row - 1))
     return full / 2 + chance * full / 2

@@ -71,11 +71,10 @@ def build(todo: Todo, specs: Mapping[str, Spec], phases: Sequence[str], path: st
 
 def phases_of(todo: Todo) -> tuple[str, ...]:
     """Return the phases that the headings above tasks name: the default ones where any matches, else their own."""
-    headings = list(dict.fromkeys(heading for task in todo.tasks for heading in task.headings[-1:]))
+    headings = list(dict.fromkeys(heading for task in todo.tasks for heading in task.headings[:1]))
     if not headings or any(match_phase(heading, DEFAULT_PHASES) for task in todo.tasks for heading in task.headings):
         return DEFAULT_PHASES
-    own = [heading for heading in headings if stem(heading) not in {"todo", "task", "complete"}]
-    return tuple(_label(heading) for heading in own) or DEFAULT_PHASES
+    return tuple(_label(heading) for heading in headings)
 
 
 def _label(heading: str) -> str:
@@ -100,7 +99,7 @@ def _phase(task: Task, phases: Sequence[str], path: str) -> str:
         found = match_phase(heading, phases)
         if found:
             return found
-    if len(task.headings) <= 1:
+    if not task.headings:
         return match_phase("IMPLEMENTING", phases) or phases[0]
     raise DocumentError(
         path,
@@ -227,8 +226,8 @@ def _blocked_behind(plan: Plan, standing: Standing, roots: Mapping[str, str]) ->
     pending = [*roots, *standing.dropped]
     while pending:
         cause = pending.pop()
-        for task in dependents.get(cause, ()):
-            if task not in blocked and task not in roots and not standing.settled(task):
-                blocked[task] = f"waits for {cause}"
-                pending.append(task)
+        for name in dependents.get(cause, ()):
+            if name not in blocked and name not in roots and not standing.settled(name):
+                blocked[name] = f"waits for {cause}"
+                pending.append(name)
     return blocked

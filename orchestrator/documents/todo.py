@@ -15,11 +15,11 @@ __all__ = ["Mark", "Task", "Todo"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One top-level checkbox. `heading` is the text of the nearest heading above, "" when there is none."""
+    """One top-level checkbox. `headings` are those it stands under, outermost first, without the document's title."""
 
     id: str
     title: str
-    heading: str
+    headings: tuple[str, ...]
     after: tuple[str, ...]
     mark: Mark
     line: int
@@ -119,16 +119,24 @@ class Todo:
 def _tasks(text: Text) -> Iterator[Task]:
     headings = iter(text.scan.headings)
     ahead = next(headings, None)
-    heading = ""
+    title = _name(text)
+    above: tuple[Heading, ...] = ()
     for item in text.scan.items:
         while ahead and ahead.line < item.line:
-            heading, ahead = ahead.text, next(headings, None)
+            level = ahead.level
+            above = (*(outer for outer in above if outer.level < level), ahead)
+            ahead = next(headings, None)
         box = None if item.depth else checkbox.read(text, item)
         if box:
-            yield _task(text, item, heading, box)
+            yield _task(text, item, tuple(heading.text for heading in above if heading != title), box)
 
 
-def _task(text: Text, item: Item, heading: str, box: Checkbox) -> Task:
+def _name(text: Text) -> Heading | None:
+    """The heading that names the whole document: a title that is not one of several of its level."""
+    return text.title if [heading.level for heading in text.scan.headings].count(1) < 2 else None  # noqa: PLR2004
+
+
+def _task(text: Text, item: Item, headings: tuple[str, ...], box: Checkbox) -> Task:
     name, title = task_id.split(box.words)
     if not box.words:
         raise text.error(item.line, "a task without a title", hint="write `- [ ] id: title`")
@@ -139,7 +147,7 @@ def _task(text: Text, item: Item, heading: str, box: Checkbox) -> Task:
         raise text.error(
             item.line, f"no id can be made from the title `{shown(title)}`", hint="write `- [ ] id: title`"
         )
-    return Task(name, title or name, heading, box.after, box.mark, item.line, box.column)
+    return Task(name, title or name, headings, box.after, box.mark, item.line, box.column)
 
 
 def _refuse_twins(text: Text, tasks: Iterable[Task]) -> None:

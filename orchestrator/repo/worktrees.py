@@ -28,11 +28,11 @@ class Worktrees:
     def add(self, name: str, commit: str, branch: str = "") -> Path:
         """Make the worktree `name` at `commit`, on `branch` when one is given; what stood there before is replaced."""
         path = self.home / name
-        how = ["-B", branch] if branch else ["--detach"]
+        how = ["--no-track", "-B", branch] if branch else ["--detach"]
         with self.lock:
             self._remove(path)
             self.home.mkdir(parents=True, exist_ok=True)
-            self.git.run("worktree", "add", "--quiet", "--no-track", "--force", *how, str(path), commit)
+            self.git.run("worktree", "add", "--quiet", "--force", *how, str(path), commit)
         return path
 
     def remove(self, name: str) -> None:

@@ -216,7 +216,7 @@ def _shelved(
     path = f"{CHECKPOINTS}{chapter.number:04d}-{task_id.slug(happened.slug) or 'checkpoint'}.md"
     shelf = (*chapter.shelf, path)
     old = shelf[: max(0, len(shelf) - chapter.keep)]
-    files: dict[str, bytes | None] = dict.fromkeys(old)
+    files: dict[str, bytes | None] = {gone: None for gone in old}
     files[path] = render.document("checkpoint.md.j2", _facts(chapter, happened, phase, why))
     return replace(chapter, shelf=shelf[len(old) :]), files
 
@@ -228,7 +228,7 @@ def _facts(chapter: Chapter, happened: Happened, phase: str, why: str) -> dict[s
         "number": f"{chapter.number:04d}",
         "date": stamp(chapter.now),
         "why": why,
-        "context": [f"Read `specs/{task}.md` when you take up `{task}`" for task in ahead[:1]],
+        "context": [f"Read `specs/{task}.md` when you take up `{task}`" for task in list(ahead)[:1]],
         "summary": _summary(chapter, phase),
         "decisions": list(chapter.state.decisions[-_AHEAD:]),
         "files": [one_line(line) for line in happened.files[:20]],
@@ -262,7 +262,7 @@ def _summary(chapter: Chapter, phase: str) -> list[str]:
 
 
 def _timeline(chapter: Chapter) -> list[dict[str, str]]:
-    last = list(chapter.landed.items())[-_AHEAD:]
+    last: list[tuple[str, str]] = list(chapter.landed.items())[-_AHEAD:]
     return [{"when": commit[:_SHORT] or "this commit", "what": _mermaid(chapter, task)} for task, commit in last]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -100,7 +100,7 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
         spec=(folder / _SPEC).read_text(encoding="utf-8"),
         spec_path=folder / _SPEC,
         result_path=folder / _RESULT,
-        files=expand(order.spec, entries(project.git, order.base)),
+        files=expand(order.spec, list(entries(project.git, order.base))),
         worktree=worktree,
         logs=folder,
         token=f"{project.token}{order.task}/{order.number}",
@@ -109,7 +109,7 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
     )
 
 
-def expand(spec: Spec, existing: Sequence[str] | dict[str, object]) -> tuple[str, ...]:
+def expand(spec: Spec, existing: Iterable[str]) -> tuple[str, ...]:
     """Return the files a spec names: globs and folders as the base has them, plain names as they are."""
     found: dict[str, None] = {}
     for file in spec.files:

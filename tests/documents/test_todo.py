@@ -58,7 +58,7 @@ def test_after_is_a_list_wherever_it_stands_at_the_end() -> None:
 
 def test_the_heading_is_the_nearest_above() -> None:
     todo = Todo.parse(b"- [ ] a\n# T\n## Phase *one* ##\n- [ ] b\n### Sub\n- [ ] c\n")
-    assert [task.heading for task in todo.tasks] == ["", "Phase *one*", "Sub"]
+    assert [task.headings for task in todo.tasks] == [(), ("Phase *one*",), ("Phase *one*", "Sub")]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_adding_copies_the_list_it_joins() -> None:
         b"* [ ] c: New line (after: a, b)\r\n\r\nend\r\n"
         b"## Two\r\n9. [x] b: y\r\n10. [ ] d: Next\r\n\r\n## Three\r\n\r\n- [ ] e: Last"
     )
-    headings = {task.id: task.heading for task in todo.tasks}
+    headings = {task.id: task.headings[-1] for task in todo.tasks}
     assert headings == {"a": "One", "c": "One", "b": "Two", "d": "Two", "e": "Three"}
 
 

@@ -1,0 +1,124 @@
+"""The group of verbs, each imported only when it is called, and the one place that turns errors into words."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.output import Output, from_environment
+from orchestrator.errors import Exit, OrchestratorError
+
+# name -> module under orchestrator.cli that defines `command`
+VERBS = {
+    "brief": "brief",
+    "checkpoint": "checkpoint",
+    "completion": "completion",
+    "config": "config",
+    "demo": "demo",
+    "diff": "diff",
+    "dlq": "dlq",
+    "doctor": "doctor",
+    "drop": "drop",
+    "fork": "fork",
+    "help": "help",
+    "hook": "hook",
+    "init": "init",
+    "inspect": "inspect",
+    "log": "log",
+    "restore": "restore",
+    "resume": "resume",
+    "retry": "retry",
+    "run": "run",
+    "spec": "spec",
+    "status": "status",
+    "task": "task",
+}
+
+
+class Verbs(click.Group):
+    """A group that loads one verb at a time: `status` must not pay for what `run` needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return every verb, in alphabetical order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return one verb."""
+        if cmd_name not in VERBS:
+            return None
+        found: click.Command = importlib.import_module(f"orchestrator.cli.{VERBS[cmd_name]}").command
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verb when there is no such one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, 1, 0.4)
+            hint = f"did you mean {near[0]}?" if near else "orchestrator --help lists the verbs"
+            raise OrchestratorError(f"there is no verb {args[0]!r}", hint=hint, code=Exit.USAGE)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="checkpoint-orchestrator", prog_name="orchestrator")
+@click.pass_context
+def app(ctx: click.Context) -> None:
+    """Agent projects that outlive a session: specs in, verified checkpoints out, in your own git repository."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(importlib.import_module("orchestrator.cli.status").command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run one verb and return its exit code; every error is shown here, and nowhere else."""
+    output = from_environment(argv, os.environ)
+    try:
+        result = app.main(argv, prog_name="orchestrator", standalone_mode=False, obj=output)
+    except OrchestratorError as error:
+        return output.failed(error)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stdout.write(error.ctx.get_help() + "\n")
+        return Exit.DONE
+    except click.UsageError as error:
+        return output.failed(usage(error))
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except OSError as error:
+        return output.failed(disk(error))
+    except Exception as error:  # noqa: BLE001 - the last catcher: a bug of ours becomes a report, not a traceback
+        return output.crashed(error, argv, Path.cwd())
+    return int(result or 0)
+
+
+def usage(error: click.UsageError) -> OrchestratorError:
+    """Return click's complaint as one of ours, with the verb whose help says more."""
+    where = error.ctx.command_path if error.ctx else "orchestrator"
+    return OrchestratorError(error.format_message(), hint=f"{where} --help", code=Exit.USAGE)
+
+
+def disk(error: OSError) -> OrchestratorError:
+    """Return what the system refused as an error that names the path."""
+    path = f" ({error.filename})" if error.filename else ""
+    return OrchestratorError(
+        f"{error.strerror or error}{path}",
+        hint="nothing was lost: mend it, then: orchestrator run",
+        code=Exit.FAILED,
+    )
+
+
+def root_option(**extra: Any) -> Any:
+    """Return the `--json` option every verb has; it is read by `output` before any verb runs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the JSON envelope.", expose_value=False, **extra)

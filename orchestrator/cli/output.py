@@ -1,0 +1,136 @@
+"""What is printed: the product on stdout, as text or in the JSON envelope; the chatter on stderr."""
+
+import json
+import platform
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import safe_text
+
+# A coding agent that calls us wants no colour and no live view, whatever its pseudo-terminal says.
+_AGENTS = ("CLAUDECODE", "CODEX_CI", "CODEX_SANDBOX", "GEMINI_CLI", "CURSOR_AGENT", "OPENCODE", "AIDER")
+
+
+@dataclass(frozen=True)
+class Next:
+    """A command worth running next, and why."""
+
+    cmd: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how things are printed.
+
+    Attributes:
+        verb: names the envelope's schema.
+        as_json: print the envelope instead of text.
+        lively: stderr is a terminal where colour and a live view are welcome.
+    """
+
+    verb: str
+    as_json: bool
+    lively: bool
+    notes: list[str] = field(default_factory=list)
+
+    def product(self, text: str, data: object, *, following: Sequence[Next] = (), truncated: bool = False) -> None:
+        """Print what the verb is for: `text`, or `data` (a dataclass or mapping) in the envelope."""
+        if self.as_json:
+            self._envelope(ok=True, data=data, following=following, truncated=truncated)
+            return
+        sys.stdout.write(safe_text(text).rstrip("\n") + "\n" if text.strip() else "")
+        for step in following:
+            self.chatter(f"next: {step.cmd}   # {step.why}")
+
+    def chatter(self, text: str) -> None:
+        """Print a line about the work to stderr; in JSON it goes to the envelope's warnings instead."""
+        if not self.as_json:
+            sys.stderr.write(safe_text(text).rstrip("\n") + "\n")
+            sys.stderr.flush()
+
+    def warn(self, text: str) -> None:
+        """Print a warning, and keep it for the envelope."""
+        self.notes.append(safe_text(text))
+        self.chatter(f"warning: {text}")
+
+    def failed(self, error: OrchestratorError) -> int:
+        """Show `error` and return its exit code."""
+        if self.as_json:
+            facts = {"message": error.message, "where": error.where, "hint": error.hint, "code": int(error.code)}
+            self._envelope(ok=False, data={"error": facts}, following=(), truncated=False)
+        else:
+            sys.stderr.write(f"error: {safe_text(str(error))}\n")
+            if error.hint:
+                sys.stderr.write(f"hint: {safe_text(error.hint)}\n")
+        return int(error.code)
+
+    def crashed(self, error: Exception, argv: Sequence[str], folder: Path) -> int:
+        """Write a crash report in Markdown, ready to paste into an issue, and return our bug's exit code."""
+        report = _report(error, argv)
+        home = folder / ".orchestrator"
+        where = "no report could be written"
+        if home.is_dir():
+            path = home / "crash.md"
+            path.write_text(report, encoding="utf-8")
+            where = f"report: {path}"
+        else:
+            sys.stderr.write(report)
+        problem = OrchestratorError(
+            f"a bug in orchestrator: {type(error).__name__}: {error}",
+            hint=f"{where}; nothing was lost, `orchestrator run` goes on",
+            code=Exit.BUG,
+        )
+        return self.failed(problem)
+
+    def _envelope(self, *, ok: bool, data: object, following: Sequence[Next], truncated: bool) -> None:
+        envelope = {
+            "schema": f"orchestrator.{self.verb}/1",
+            "ok": ok,
+            "data": plain(data),
+            "truncated": truncated,
+            "warnings": self.notes,
+            "next": [{"cmd": step.cmd, "why": step.why} for step in following],
+        }
+        sys.stdout.write(json.dumps(envelope, ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as what JSON knows: dataclasses as objects, moments as ISO text, outside text made safe."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return safe_text(value) if isinstance(value, str) else value
+
+
+def _report(error: Exception, argv: Sequence[str]) -> str:
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f"# Crash report\n\n- command: `orchestrator {' '.join(argv)}`\n- python: {platform.python_version()}\n"
+        f"- system: {platform.platform()}\n\n```text\n{safe_text(trace)}\n```\n"
+    )
+
+
+def from_environment(argv: Sequence[str], env: Mapping[str, str]) -> Output:
+    """Return how to print for this call: decided once, before any verb runs."""
+    words = [word for word in argv if not word.startswith("-")]
+    terminal = sys.stderr.isatty() and env.get("TERM", "dumb") != "dumb"
+    agent = any(name in env for name in _AGENTS)
+    lively = (terminal and not agent and not env.get("NO_COLOR")) or bool(env.get("FORCE_COLOR"))
+    return Output(words[0] if words else "status", "--json" in argv, lively)

@@ -1,0 +1,63 @@
+"""One run from start to end: heal, take the plan in, look before leaping, then the loop."""
+
+import threading
+from collections.abc import Mapping
+
+from orchestrator.agents.protocol import Agent
+from orchestrator.agents.roster import pick
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.leader.loop import Leader, Report
+from orchestrator.leader.recovery import recover
+from orchestrator.process import become_subreaper
+from orchestrator.repo.refs import head
+from orchestrator.steps import publish
+from orchestrator.steps.project import Project
+from orchestrator.steps.standing import Library, Situation, situation, spec_path
+from orchestrator.steps.take_in import take_in
+from orchestrator.steps.verify import check_base
+
+
+def prepare(project: Project, library: Library) -> Situation:
+    """Bring the project to where work can start: healed, edits taken in, the plan a checkpoint.
+
+    Raises:
+        OrchestratorError: there is no plan, or a document contradicts what is landed.
+    """
+    recover(project)
+    take_in(project)
+    now = situation(project.git, head(project.git).commit, library, project.config.phases)
+    if now.state is None or now.ledger.checkpoint == 0:
+        publish.checkpoint(project, library, [], "the plan", "the plan")
+        now = situation(project.git, head(project.git).commit, library, project.config.phases)
+    project.say("skipping", done=sorted(now.standing().done), dead=sorted(now.standing().dead))
+    return now
+
+
+def preflight(project: Project, now: Situation, agents: Mapping[str, Agent]) -> None:
+    """Find out what cannot work before anything is spent: agents that cannot start, a base that is red.
+
+    Raises:
+        OrchestratorError: with the key or command to mend.
+    """
+    standing = now.standing()
+    todo = [task for task in now.plan.tasks if not standing.settled(task) and task in now.plan.specs]
+    wanted = {now.plan.specs[task].agent: spec_path(task) for task in reversed(todo)}
+    for name, where in wanted.items():
+        pick(agents, project.config, name, where).check()
+    if not todo:
+        return
+    verdict = check_base(project, now.commit, threading.Event())
+    if not verdict.green:
+        raise OrchestratorError(
+            f"verify is red before any work: `{project.config.verify}` fails on the branch as it is\n{verdict.output}",
+            hint="mend the branch, or verify.command in orchestrator.toml (verify.setup prepares its worktree)",
+            code=Exit.PRECONDITION,
+        )
+
+
+def run(leader: Leader) -> Report:
+    """Carry the plan on from wherever it stands, and say how it ended."""
+    become_subreaper()
+    now = prepare(leader.project, leader.library)
+    preflight(leader.project, now, leader.agents)
+    return leader.run()
