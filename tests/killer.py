@@ -1,0 +1,49 @@
+"""Runs the program and kills its whole process group at one chosen boundary: python killer.py N -- run ...
+
+A boundary is every git process, before and after it, and every durable write, before and after it. `N` counts them from
+1; with N = 0 nothing is killed and the count is printed to the file named by KILLER_COUNT.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from orchestrator import workspace
+from orchestrator.cli import app
+from orchestrator.repo import git
+from orchestrator.steps import dispatch, verify
+
+_lock = threading.Lock()
+_seen = 0
+_at = int(sys.argv[1])
+
+
+def boundary() -> None:
+    global _seen  # noqa: PLW0603 - one counter for one process
+    with _lock:
+        _seen += 1
+        if _seen == _at:
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def around(function):  # noqa: ANN001, ANN201 - wraps anything
+    def wrapped(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+        boundary()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            boundary()
+
+    return wrapped
+
+
+git.Git.attempt = around(git.Git.attempt)
+for room in (workspace, dispatch, verify):
+    room.write_durably = around(room.write_durably)
+
+code = app.run(sys.argv[3:])
+if not _at:
+    Path(os.environ["KILLER_COUNT"]).write_text(str(_seen))
+sys.exit(code)
