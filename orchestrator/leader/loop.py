@@ -17,7 +17,6 @@ from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt, Fate, load
 from orchestrator.repo.history import walk
-from orchestrator.repo.refs import head
 from orchestrator.repo.trees import differences
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
@@ -78,12 +77,14 @@ class Leader:
         agents: who can carry out specs, by name.
         until: stop once this phase is complete; empty for all.
         inbox: where deliveries, landings and stop requests arrive.
+        asked: set once somebody asked for a stop, also before the loop is reached.
     """
 
     project: Project
     agents: Mapping[str, Agent]
     until: str = ""
     inbox: "queue.SimpleQueue[object]" = field(default_factory=queue.SimpleQueue)
+    asked: threading.Event = field(default_factory=threading.Event)
     library: Library = field(default_factory=Library)
     report: Report = field(default_factory=Report)
     _running: dict[str, Order] = field(default_factory=dict)
@@ -103,6 +104,8 @@ class Leader:
         project = self.project
         engine = LocalEngine(project.config.jobs, lambda order, cancel: carry_out(project, order, cancel), self.inbox)
         try:
+            while not self.inbox.empty():
+                self._handle(engine, self.inbox.get())
             while self._turn(engine):
                 pass
         finally:
@@ -114,6 +117,18 @@ class Leader:
             raise self._error
         self._finish()
         return self.report
+
+    def stop(self, signal: int) -> None:
+        """Ask for a stop: the first time softly, the second time at once. May be called from a signal handler."""
+        self.asked.set()
+        self.inbox.put(Stop(signal))
+
+    def check_until(self, now: Situation) -> None:
+        """Raise OrchestratorError when `until` names no phase of the plan."""
+        if self.until and planning.match_phase(self.until, now.plan.phases) is None:
+            raise OrchestratorError(
+                f"{self.until!r} is no phase", hint=f"one of: {', '.join(now.plan.phases)}", code=Exit.USAGE
+            )
 
     def _turn(self, engine: LocalEngine) -> bool:
         """One turn of the loop; False when there is nothing left to wait for."""
@@ -146,7 +161,7 @@ class Leader:
             return None
 
     def _situation(self) -> Situation:
-        return situation(self.project.git, head(self.project.git).commit, self.library, self.project.config.phases)
+        return situation(self.project.git, self.project.checkout.tip(), self.library, self.project.config.phases)
 
     def _fail(self, error: Exception) -> None:
         """Remember the first error; what runs may finish and is recorded, nothing new starts."""
@@ -266,13 +281,9 @@ class Leader:
             engine.submit(order)
 
     def _past_until(self, now: Situation) -> bool:
-        if not self.until:
-            return False
-        wanted = planning.match_phase(self.until, now.plan.phases)
+        wanted = planning.match_phase(self.until, now.plan.phases) if self.until else None
         if wanted is None:
-            raise OrchestratorError(
-                f"{self.until!r} is no phase", hint=f"one of: {', '.join(now.plan.phases)}", code=Exit.USAGE
-            )
+            return False
         return now.phase == COMPLETE or now.plan.phases.index(now.phase) > now.plan.phases.index(wanted)
 
     def _checkpoint_first(self, now: Situation, orders: Sequence[Order]) -> bool:

@@ -9,7 +9,6 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.leader.loop import Leader, Report
 from orchestrator.leader.recovery import recover
 from orchestrator.process import become_subreaper
-from orchestrator.repo.refs import head
 from orchestrator.steps import publish
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
@@ -25,16 +24,20 @@ def prepare(project: Project, library: Library) -> Situation:
     """
     recover(project)
     take_in(project)
-    now = situation(project.git, head(project.git).commit, library, project.config.phases)
+    now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if now.state is None or now.ledger.checkpoint == 0:
         publish.checkpoint(project, library, [], "the plan", "the plan")
-        now = situation(project.git, head(project.git).commit, library, project.config.phases)
-    project.say("skipping", done=sorted(now.standing().done), dead=sorted(now.standing().dead))
+        now = situation(project.git, project.checkout.tip(), library, project.config.phases)
+    standing = now.standing()
+    todo = [task for task in now.plan.tasks if not standing.settled(task) and task not in standing.dead]
+    project.say("skipping", done=sorted(standing.done), dead=sorted(standing.dead), todo=todo)
     return now
 
 
-def preflight(project: Project, now: Situation, agents: Mapping[str, Agent]) -> None:
+def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], cancel: threading.Event) -> None:
     """Find out what cannot work before anything is spent: agents that cannot start, a base that is red.
+
+    `cancel` ends it early, without a finding.
 
     Raises:
         OrchestratorError: with the key or command to mend.
@@ -46,8 +49,8 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent]) -> 
         pick(agents, project.config, name, where).check()
     if not todo:
         return
-    verdict = check_base(project, now.commit, threading.Event())
-    if not verdict.green:
+    verdict = check_base(project, now.commit, cancel)
+    if not verdict.green and not cancel.is_set():
         raise OrchestratorError(
             f"verify is red before any work: `{project.config.verify}` fails on the branch as it is\n{verdict.output}",
             hint="mend the branch, or verify.command in orchestrator.toml (verify.setup prepares its worktree)",
@@ -59,5 +62,6 @@ def run(leader: Leader) -> Report:
     """Carry the plan on from wherever it stands, and say how it ended."""
     become_subreaper()
     now = prepare(leader.project, leader.library)
-    preflight(leader.project, now, leader.agents)
+    leader.check_until(now)
+    preflight(leader.project, now, leader.agents, leader.asked)
     return leader.run()

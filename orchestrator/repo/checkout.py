@@ -17,7 +17,7 @@ from pathlib import Path
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import OURS, ZERO, Move, lost_race, make_durable, move, resolve
+from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences
 
 _FROM = f"{OURS}/advance/from"
@@ -58,6 +58,22 @@ class Checkout:
     branch: str
     scratch: Path
 
+    def tip(self) -> str:
+        """Return the branch's commit, which is also what is checked out.
+
+        Raises:
+            OrchestratorError: another branch is checked out now; to land here would write over it.
+        """
+        here = head(self.git)
+        if here.branch != self.branch:
+            name = self.branch.removeprefix("refs/heads/")
+            raise OrchestratorError(
+                f"the checkout went from {name} to {here.short} under the run",
+                hint=f"git switch {name}, then: orchestrator run",
+                code=Exit.PRECONDITION,
+            )
+        return here.commit
+
     def advance(self, old: str, new: str, reason: str, taken: Sequence[str] = ()) -> None:
         """Move branch, index and files from `old` to `new`; durable when it returns.
 
@@ -73,7 +89,7 @@ class Checkout:
         """
         lock = self._lock_index()
         try:
-            if resolve(self.git, self.branch) != old:
+            if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
             move(self.git, [Move(_FROM, old), Move(_TO, new)], "intent")
             self._bring_forward(old, new, reason, taken)

@@ -1,6 +1,7 @@
 """One git process: a clean environment, durable settings, no hooks, no prompts, and an error that names the cause."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,9 +38,14 @@ class GitError(OrchestratorError):
         self.stderr = said
 
 
+# Where a person's own configuration and identity come from. Every other GIT_* is dropped: with GIT_DIR leaked from a hook,
+# a command in one repository acts on another; GIT_INDEX_FILE, GIT_OBJECT_DIRECTORY and GIT_EXTERNAL_DIFF are as bad.
+_KEPT = re.compile(r"GIT_(CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|EXEC_PATH|(AUTHOR|COMMITTER)_(NAME|EMAIL)|SSL_.*)")
+
+
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return `base` without any `GIT_*` (a leaked GIT_DIR makes git act on another repository), plus our settings."""
-    env = {key: value for key, value in base.items() if not key.startswith("GIT_")}
+    """Return `base` without the `GIT_*` that change what git acts on, plus our settings."""
+    env = {key: value for key, value in base.items() if not key.startswith("GIT_") or _KEPT.fullmatch(key)}
     env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "false"}
     env["GIT_CONFIG_COUNT"] = str(len(SETTINGS))
     for number, (key, value) in enumerate(SETTINGS.items()):
@@ -84,6 +90,7 @@ class Git:
                 capture_output=True,
                 check=False,
                 pass_fds=self.held,
+                process_group=0,  # a terminal's Ctrl-C is the leader's to answer: it must not cut git short
             )
         except FileNotFoundError as error:
             raise OrchestratorError(

@@ -61,9 +61,10 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     folder = project.folders.attempt(order.task, order.number)
     remove_tree(folder)
     _write_order(folder, order)
-    project.say("attempt.started", order.task, order.number, agent=order.agent.name, base=order.base)
+    facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder)}
+    project.say("attempt.started", order.task, order.number, **facts)
     worktree = project.worktrees.add(order.name, order.base, order.branch)
-    prepare(project, worktree)
+    prepare(project, worktree, cancel)
     known = marks(look(worktree))
     answer = order.agent.run(
         _assignment(project, order, folder, worktree),

@@ -13,7 +13,7 @@ from orchestrator.plaintext import one_line
 from orchestrator.repo.attempts import Attempt, Fate, load, record
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import Draft, build
-from orchestrator.repo.refs import OURS, head
+from orchestrator.repo.refs import OURS
 from orchestrator.repo.trees import GONE, Change, Entry, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
@@ -40,16 +40,21 @@ class Outcome:
 class _Candidate:
     attempt: Attempt
     draft: Draft
+    checkpoint: int | None
 
 
-def land(
+def land(  # noqa: PLR0913 - `taken` is for the one caller whose work lies in the user's own checkout
     project: Project,
     library: Library,
     attempts: Sequence[Attempt],
     running: Iterable[str],
     cancel: threading.Event,
+    *,
+    taken: Sequence[str] = (),
 ) -> Outcome:
     """Land `attempts`, given in plan order: all together when they are green together, else by halves.
+
+    `taken` are paths whose new content the user's own files already hold.
 
     Raises:
         InTheWayError: an uncommitted change of the user's stands where a landing must write.
@@ -60,7 +65,7 @@ def land(
     proved = ""
     while queue and not cancel.is_set():
         batch = queue.pop(0)
-        now = situation(project.git, head(project.git).commit, library, project.config.phases)
+        now = situation(project.git, project.checkout.tip(), library, project.config.phases)
         chain = _candidates(project, now, batch, list(running), outcome)
         if not chain:
             continue
@@ -74,7 +79,7 @@ def land(
                 queue[:0] = _halves(project, chain, verdict.output, outcome)
                 continue
             proved = commits[-1]
-        if not _publish(project, now.commit, chain, commits, outcome):
+        if not _publish(project, [now.commit, *commits], chain, outcome, taken):
             queue.insert(0, [candidate.attempt for candidate in chain])
     return outcome
 
@@ -91,13 +96,17 @@ def _halves(project: Project, chain: Sequence[_Candidate], output: str, outcome:
 
 
 def _publish(
-    project: Project, old: str, chain: Sequence[_Candidate], commits: Sequence[str], outcome: Outcome
+    project: Project, line: Sequence[str], chain: Sequence[_Candidate], outcome: Outcome, taken: Sequence[str]
 ) -> bool:
-    """Make the chain the branch; False when the branch or a document moved first, so that it must be built again."""
+    """Make the chain the branch; False when the branch or a document moved first, so that it must be built again.
+
+    `line` is the commit the chain stands on, followed by the chain's own.
+    """
+    old, *commits = line
     project.lock.check()
     names = ", ".join(candidate.attempt.task for candidate in chain)
     try:
-        project.checkout.advance(old, commits[-1], f"land {names}")
+        project.checkout.advance(old, commits[-1], f"land {names}", taken)
     except BranchMovedError:
         project.say("branch.moved")
         return False
@@ -107,7 +116,8 @@ def _publish(
         return False
     for candidate, commit in zip(chain, commits, strict=True):
         outcome.landed.append((candidate.attempt.task, commit))
-        project.say("landed", candidate.attempt.task, candidate.attempt.number, commit=commit)
+        facts = {"commit": commit, "checkpoint": candidate.checkpoint}
+        project.say("landed", candidate.attempt.task, candidate.attempt.number, **facts)
     return True
 
 
@@ -119,8 +129,9 @@ def _candidates(
     chain: list[_Candidate] = []
     fitting = _fitting(project, now, batch, outcome)
     for attempt, changes in fitting:
-        draft, chapter = _draft(project, now, chapter, attempt, changes, len(fitting))
-        chain.append(_Candidate(attempt, draft if chain else replace(draft, parent=now.commit)))
+        candidate, chapter = _candidate(project, now, chapter, attempt, changes, len(fitting))
+        first = replace(candidate, draft=replace(candidate.draft, parent=now.commit))
+        chain.append(candidate if chain else first)
     return chain
 
 
@@ -177,18 +188,18 @@ def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) ->
         attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now()
     )
     commit = record(project.git, rejected, (), attempt.commit)
-    project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=one_line(why))
+    project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=why[-2_000:])
     return replace(rejected, commit=commit)
 
 
-def _draft(
+def _candidate(
     project: Project,
     now: Situation,
     chapter: Chapter,
     attempt: Attempt,
     changes: Sequence[Change],
     together: int,
-) -> tuple[Draft, Chapter]:
+) -> tuple[_Candidate, Chapter]:
     task = now.plan.tasks[attempt.task]
     said = read_result(attempt)
     files = summary(project.git, attempt)
@@ -207,7 +218,8 @@ def _draft(
     message = landing_message(task, attempt, facts, verified, files, said)
     documents = page_changes(page, {result_path(task.id): answer})
     author = f"{one_line(attempt.agent, 60)} <orchestrator@localhost>"
-    return Draft(message, (*changes, *documents), chapter.now, author=author), chapter
+    draft = Draft(message, (*changes, *documents), chapter.now, author=author)
+    return _Candidate(attempt, draft, page.checkpoint), chapter
 
 
 def page_changes(page: Page, more: dict[str, bytes]) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from orchestrator.documents.result import Status as ResultStatus
 from orchestrator.repo.attempts import Attempt, load
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import Draft, build
-from orchestrator.repo.refs import OURS, head
+from orchestrator.repo.refs import OURS
 from orchestrator.steps.chapter import Chapter, Happened, label, write
 from orchestrator.steps.land import page_changes, read_result
 from orchestrator.steps.message import Facts, message
@@ -42,7 +42,7 @@ def publish(
     Returns the commit, or None where there was nothing to say.
     """
     for attempt in range(_TRIES):
-        now = situation(project.git, head(project.git).commit, library, project.config.phases)
+        now = situation(project.git, project.checkout.tip(), library, project.config.phases)
         proposed = propose(now, open_chapter(project, now, running))
         if proposed is None:
             return None

@@ -15,7 +15,7 @@ from orchestrator.plan import BLOCKED, COMPLETE, Plan
 from orchestrator.plaintext import one_line
 from orchestrator.repo.commits import Draft, build, identity
 from orchestrator.repo.history import ledger
-from orchestrator.repo.refs import OURS, head
+from orchestrator.repo.refs import OURS
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
@@ -82,7 +82,7 @@ def take_in(project: Project) -> str | None:
     gone = [path for path in found.deleted if path not in back]
     if not found.written and not gone:
         return None
-    old = head(project.git).commit
+    old = project.checkout.tip()
     by_hand, workflow, phase = _check(project, old, found)
     paths = [*found.written, *gone]
     ids = dict(zip(found.written, blob_ids(project.git, list(found.written)), strict=True))
@@ -105,9 +105,9 @@ def _body(by_hand: Sequence[str]) -> list[str]:
 
 
 def _person(project: Project) -> str:
-    name = project.git.attempt("config", "user.name").stdout.decode("utf-8", "replace").strip()
-    email = project.git.attempt("config", "user.email").stdout.decode("utf-8", "replace").strip()
-    return identity(name or project.env.get("USER", ""), email)
+    known = project.git.attempt("var", "GIT_AUTHOR_IDENT").stdout.decode("utf-8", "replace")
+    name, _, rest = known.partition(" <")
+    return identity(name or project.env.get("USER", ""), rest.partition(">")[0])
 
 
 def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], str, str]:

@@ -36,7 +36,7 @@ def verify(project: Project, commit: str, cancel: threading.Event) -> Verdict:
     command = project.config.verify
     if not command:
         return Verdict(green=True, output="", seconds=0.0)
-    path = _worktree(project, commit)
+    path = _worktree(project, commit, cancel)
     project.say("verify.started", commit=commit)
     ended = shell(project, command, path, project.config.verify_timeout, cancel)
     green = ended.cause is process.Cause.EXIT and ended.code == 0
@@ -68,19 +68,32 @@ def shell(project: Project, command: str, cwd: Path, seconds: float, cancel: thr
     )
 
 
-def _worktree(project: Project, commit: str) -> Path:
+def _worktree(project: Project, commit: str, cancel: threading.Event) -> Path:
     path = project.folders.worktrees / NAME
-    if project.worktrees.admin(NAME) is None or not path.is_dir():
+    if project.worktrees.admin(NAME) is None or not path.is_dir() or not _is_set_up(project):
         project.worktrees.add(NAME, commit)
-        prepare(project, path)
+        _setup_mark(project).unlink(missing_ok=True)
+        prepare(project, path, cancel)
+        if not cancel.is_set():
+            write_durably(_setup_mark(project), project.config.setup.encode())
     kept = bool(project.config.setup or project.config.copy or project.config.link)
     project.worktrees.checkout(NAME, commit, keep_ignored=kept)
     furnish(project, path)
     return path
 
 
-def prepare(project: Project, path: Path) -> None:
-    """Do what a new worktree needs once: copies, links, and the setup command.
+def _setup_mark(project: Project) -> Path:
+    """Return the file that says which setup the verify worktree has had to the end: a kill may cut one short."""
+    return project.folders.home / "set-up"
+
+
+def _is_set_up(project: Project) -> bool:
+    mark = _setup_mark(project)
+    return mark.is_file() and mark.read_bytes() == project.config.setup.encode()
+
+
+def prepare(project: Project, path: Path, cancel: threading.Event) -> None:
+    """Do what a new worktree needs once: copies, links, and the setup command, which `cancel` ends early.
 
     Raises:
         OrchestratorError: the setup command failed; with its last lines.
@@ -88,7 +101,9 @@ def prepare(project: Project, path: Path) -> None:
     furnish(project, path)
     if not project.config.setup:
         return
-    ended = shell(project, project.config.setup, path, project.config.verify_timeout, threading.Event())
+    ended = shell(project, project.config.setup, path, project.config.verify_timeout, cancel)
+    if cancel.is_set():
+        return
     if ended.cause is not process.Cause.EXIT or ended.code != 0:
         raise OrchestratorError(
             f"verify.setup failed ({project.config.setup}):\n{_account(ended)}",

@@ -1,0 +1,182 @@
+"""Landing: together when green together, by halves when red, merged or sent back when the branch moved on."""
+
+import json
+import time
+
+from harness import Repo
+
+
+def two_tasks(repo: Repo, script: str, verify: str, *, files: tuple[str, str] = ("a.txt", "b.txt")) -> None:
+    for name in files:
+        if not (repo.root / name).exists():
+            repo.write(name, "0\n")
+    repo.spec("a", f"{files[0]} (shared)" if files[0] == files[1] else files[0])
+    repo.spec("b", f"{files[1]} (shared)" if files[0] == files[1] else files[1])
+    repo.task("a: do a", "b: do b")
+    repo.config(script, verify=verify)
+    repo.commit("a project")
+
+
+# Both start from the same base, both are done before the first of them is landed: a waits for b.
+RED_TOGETHER = """
+[[attempt]]
+task = "a"
+attempt = 1
+write = {"a.txt" = "1\\n"}
+[[attempt]]
+task = "b"
+attempt = 1
+write = {"b.txt" = "1\\n"}
+[[attempt]]
+task = "b"
+write = {"b.txt" = "2\\n"}
+echo = "b.txt"
+"""
+
+
+def test_a_red_combination_lands_the_first_and_sends_the_second_back_with_the_output(repo: Repo) -> None:
+    verify = "if [ $(cat a.txt) = 1 ] && [ $(cat b.txt) = 1 ]; then echo BOTH ARE ONE; exit 1; fi"
+    two_tasks(repo, RED_TOGETHER.replace('echo = "b.txt"\n', ""), verify)
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    assert repo.read("b.txt") == "2\n"
+    assert "Attempt: 2" in repo.git("log", "-1", "--format=%B")
+    rejected = repo.git("log", "-1", "--format=%B", "refs/orchestrator/attempts/b/1")
+    assert "BOTH ARE ONE" in rejected
+    assert "Fate: rejected" in rejected
+    spec = (repo.root / ".orchestrator/attempts/b/2/spec.md").read_text()
+    assert "BOTH ARE ONE" in spec
+    for commit in repo.git("rev-list", "--first-parent", "HEAD").split():
+        names = repo.git("ls-tree", "--name-only", commit).split()
+        if "a.txt" in names:
+            both = (repo.git("show", f"{commit}:a.txt"), repo.git("show", f"{commit}:b.txt"))
+            assert both != ("1", "1"), "the branch was red"
+
+
+def test_green_attempts_that_wait_together_are_verified_once(repo: Repo) -> None:
+    log = repo.root.parent / "verified"
+    script = "".join(f'[[attempt]]\ntask = "t{n}"\nsleep = 0.2\nwrite = {{"t{n}.txt" = "1"}}\n' for n in range(6))
+    for n in range(6):
+        repo.spec(f"t{n}", f"t{n}.txt")
+    repo.task(*(f"t{n}: do {n}" for n in range(6)))
+    repo.config(script, verify=f"echo x >> {log}; sleep 0.5", more="[limits]\njobs = 6\n")
+    repo.commit("a project")
+    repo.run("run")
+    assert sorted(repo.landed()) == [f"t{n}" for n in range(6)]
+    assert len(log.read_text().split()) < 6
+    assert repo.git("log", "--merges", "--oneline") == ""
+
+
+def test_changes_to_different_lines_of_a_shared_file_are_merged(repo: Repo) -> None:
+    lines = [f"line {n}\n" for n in range(20)]
+    repo.write("shared.txt", "".join(lines))
+    first, last = ["A\n", *lines[1:]], [*lines[:-1], "B\n"]
+    script = (
+        f'[[attempt]]\ntask = "a"\nsleep = 0.3\nwrite = {{"shared.txt" = {json.dumps("".join(first))}}}\n'
+        f'[[attempt]]\ntask = "b"\nsleep = 0.3\nwrite = {{"shared.txt" = {json.dumps("".join(last))}}}\n'
+    )
+    two_tasks(repo, script, "", files=("shared.txt", "shared.txt"))
+    repo.run("run")
+    assert repo.read("shared.txt") == "".join(["A\n", *lines[1:-1], "B\n"])
+    assert "| 2 |" not in repo.read("specs/b.result.md")
+
+
+def test_the_same_lines_of_a_shared_file_are_a_fresh_attempt_on_the_new_base(repo: Repo) -> None:
+    repo.write("shared.txt", "0\n")
+    script = """
+[[attempt]]
+task = "a"
+sleep = 0.3
+write = {"shared.txt" = "a\\n"}
+[[attempt]]
+task = "b"
+attempt = 1
+sleep = 0.3
+write = {"shared.txt" = "b\\n"}
+[[attempt]]
+task = "b"
+append = {"shared.txt" = "b\\n"}
+"""
+    two_tasks(repo, script, "", files=("shared.txt", "shared.txt"))
+    repo.run("run")
+    assert repo.read("shared.txt") == "a\nb\n"
+    assert "| 1 | rejected | conflict |" in repo.read("specs/b.result.md")
+
+
+def test_a_conflict_that_stays_asks_a_person(repo: Repo) -> None:
+    """The agent always answers with the line it saw first, so it never fits the branch that moved under it."""
+    repo.write("shared.txt", "0\n")
+    script = '[[attempt]]\ntask = "a"\nsleep = 0.3\nwrite = {"shared.txt" = "a\\n"}\n[[attempt]]\ntask = "b"\nsleep = 0.3\nwrite = {"shared.txt" = "b\\n"}\n'
+    two_tasks(repo, script, "", files=("shared.txt", "shared.txt"))
+    with (repo.root / "orchestrator.toml").open("a") as file:
+        file.write("[limits]\nattempts = 1\n")
+    repo.commit("one attempt")
+    repo.run("run", code=3)
+    assert repo.landed() == ["a"]
+    assert "conflict" in repo.read("specs/b.result.md")
+
+
+def test_specs_that_overlap_never_run_at_once(repo: Repo) -> None:
+    marks = repo.root.parent / "marks"
+    marks.mkdir()
+    repo.write("src/a.txt", "0\n")
+    for name, files in (("a", "src/"), ("b", "src/a.txt"), ("c", "src/**/a.*")):
+        repo.spec(name, files)
+    repo.task("a: do a", "b: do b", "c: do c")
+    repo.shell_agent(
+        f"test -z \"$(ls {marks})\" || echo TWO AT ONCE >> {repo.root.parent}/clash; touch {marks}/$ORCHESTRATOR_TASK;"
+        f" sleep 0.2; echo $ORCHESTRATOR_TASK >> src/a.txt; rm {marks}/$ORCHESTRATOR_TASK"
+    )
+    repo.commit("a project")
+    repo.run("run")
+    assert repo.read("src/a.txt") == "0\na\nb\nc\n"
+    assert not (repo.root.parent / "clash").exists()
+
+
+def test_a_failed_task_blocks_its_dependents_and_nothing_else(repo: Repo) -> None:
+    for name in "abcd":
+        repo.spec(name, f"{name}.txt")
+    repo.task("a: do a", "b: do b (after: a)", "c: do c", "d: do d (after: b)")
+    repo.shell_agent('[ $ORCHESTRATOR_TASK != a ] || { echo out of luck >&2; exit 1; }; echo x > "$1"')
+    repo.commit("a project")
+    repo.run("run", code=1)
+    assert repo.landed() == ["c"]
+    letter = repo.read("specs/a.result.md")
+    assert "out of luck" in letter
+    assert "two attempts gave the same answer" in repo.git("log", "-1", "--format=%s")
+    assert "`a`: dead letter" in repo.read("workflow-state.md")
+
+
+def test_transient_failures_are_waited_out_and_spend_nothing(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    tries = repo.root.parent / "tries"
+    repo.shell_agent(
+        f'echo x >> {tries}; [ $(wc -l < {tries}) -gt 3 ] || exit 75; echo x > "$1"',
+        more="[limits]\nattempts = 1\nbackoff = 0.05\n",
+    )
+    repo.commit("a project")
+    start = time.monotonic()
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert len(tries.read_text().split()) == 4
+    assert time.monotonic() - start > 0.15
+
+
+def test_an_agent_that_never_gets_through_is_a_dead_letter_too(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent("exit 75", more="[limits]\nretries = 2\nbackoff = 0.01\n")
+    repo.commit("a project")
+    repo.run("run", code=1)
+    assert "3 transient failures in a row" in repo.git("log", "-1", "--format=%s")
+
+
+def test_a_timeout_ends_the_attempt_and_keeps_its_work(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent("echo half > a.txt; sleep 60", more="[limits]\nattempts = 1\ntimeout = 0.5\n")
+    repo.commit("a project")
+    repo.run("run", code=1)
+    assert repo.git("show", "refs/orchestrator/attempts/a/1:a.txt") == "half"
+    assert "| 1 | failed | timeout |" in repo.read("specs/a.result.md")
