@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.leader.loop import Leader, Report
+from orchestrator.leader.loop import Leader
 from orchestrator.leader.recovery import recover
+from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper
 from orchestrator.steps import publish
 from orchestrator.steps.project import Project

@@ -1,0 +1,49 @@
+"""Orders: an attempt to be made, from the spec, the configuration and what earlier attempts learnt."""
+
+from collections.abc import Mapping
+
+from orchestrator.agents.protocol import Agent
+from orchestrator.agents.roster import pick
+from orchestrator.config import Config
+from orchestrator.leader.docket import Docket
+from orchestrator.plaintext import one_line
+from orchestrator.steps.dispatch import Order
+from orchestrator.steps.standing import Situation, spec_path
+
+
+def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str) -> Order:
+    """Return the next attempt at `task`.
+
+    Raises:
+        OrchestratorError: the spec asks for an agent that is not configured.
+    """
+    now = docket.now
+    spec = now.plan.specs[task]
+    agent = pick(agents, config, spec.agent, spec_path(task))
+    own = config.agents[agent.name]
+    return Order(
+        task=task,
+        number=docket.number(task),
+        base=now.commit,
+        spec=spec,
+        spec_id=now.spec_ids[task],
+        agent=agent,
+        timeout=_limit(spec.timeout, own.timeout, config.timeout),
+        idle=_limit(own.idle, config.idle),
+        earlier=docket.told(task),
+        handoffs=_handoffs(now, task),
+    )
+
+
+def _limit(*seconds: float | None) -> float | None:
+    """Return the first limit that is set; 0 means none."""
+    return next((limit for limit in seconds if limit is not None), 0.0) or None
+
+
+def _handoffs(now: Situation, task: str) -> list[str]:
+    """Return what the tasks that this one comes after have to say, one line each."""
+    results = {name: now.results[name] for name in now.plan.tasks[task].after if name in now.results}
+    return [
+        f"`{name}` has landed before this: {one_line('; '.join((*result.files, *result.decisions)), 300)}"
+        for name, result in results.items()
+    ]

@@ -1,0 +1,55 @@
+"""How a run ended, and the exit code that says it."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator import plan as planning
+from orchestrator.errors import Exit
+from orchestrator.failure import Failure
+from orchestrator.plan import BLOCKED, COMPLETE
+from orchestrator.steps.standing import Situation
+
+
+@dataclass
+class Report:
+    """How a run ended.
+
+    Attributes:
+        landed: tasks that landed in this run, with their commits.
+        phase: where the workflow stands; COMPLETE when every task is settled.
+        stuck: open tasks that need a person, with the reason.
+        dead: dead letters.
+        conflicts: dead letters that two sides changed alike: a person must choose.
+        stopped: the signal that stopped the run, 0 for none.
+    """
+
+    landed: list[tuple[str, str]] = field(default_factory=list)
+    phase: str = ""
+    stuck: Mapping[str, str] = field(default_factory=dict)
+    dead: Sequence[str] = ()
+    conflicts: Sequence[str] = ()
+    stopped: int = 0
+
+    @property
+    def code(self) -> Exit:
+        """The exit code that says it."""
+        if self.stopped:
+            return Exit.TERMINATED if self.stopped == signal.SIGTERM else Exit.INTERRUPTED
+        if self.phase == BLOCKED or self.conflicts or (self.stuck and not self.dead):
+            return Exit.WAITING
+        return Exit.FAILED if self.dead else Exit.DONE
+
+    def conclude(self, now: Situation) -> None:
+        """Fill in how things stand at the end."""
+        standing = now.standing()
+        settled = bool(now.plan.tasks) and all(standing.settled(task) for task in now.plan.tasks)
+        self.phase = COMPLETE if settled else now.phase
+        self.stuck = planning.stuck(now.plan, standing)
+        self.dead = sorted(standing.dead)
+        self.conflicts = [task for task in self.dead if _ended_in_conflict(now, task)]
+
+
+def _ended_in_conflict(now: Situation, task: str) -> bool:
+    result = now.results.get(task)
+    return bool(result and result.attempts and result.attempts[-1].failure == Failure.CONFLICT.value)

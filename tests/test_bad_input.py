@@ -1,0 +1,215 @@
+"""Bad input, each with its own sentence, exit code and way out; and nothing is lost by it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import Repo
+
+
+def project(repo: Repo, *, more: str = "") -> Repo:
+    repo.write("a.txt", "old\n")
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent('echo new > "$1"', more=more)
+    repo.commit("a project")
+    return repo
+
+
+def refused(repo: Repo, code: int, *words: str) -> str:
+    said = repo.run("run", code=code)
+    assert "Traceback" not in said.err
+    assert said.err.splitlines()[-1].startswith("hint: ")
+    for word in words:
+        assert word in said.err
+    return said.err
+
+
+def test_not_a_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    refused(Repo(folder), 5, "is not inside a git repository", "git init")
+
+
+def test_no_commits_yet(tmp_path: Path) -> None:
+    refused(Repo(tmp_path / "empty").init(), 5, "main has no commits yet", "git commit --allow-empty")
+
+
+def test_no_plan(repo: Repo) -> None:
+    refused(repo, 5, "no TODO.md", "orchestrator init")
+
+
+def test_detached_head(repo: Repo) -> None:
+    project(repo)
+    repo.git("switch", "-q", "--detach")
+    refused(repo, 5, "HEAD is detached", "git switch")
+
+
+def test_a_bare_repository(repo: Repo, tmp_path: Path) -> None:
+    project(repo).git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    refused(Repo(tmp_path / "bare.git"), 5, "bare repository", "git clone")
+
+
+def test_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
+    project(repo).git("clone", "-q", "--depth=1", f"file://{repo.root}", str(tmp_path / "shallow"))
+    refused(Repo(tmp_path / "shallow"), 5, "shallow clone", "git fetch --unshallow")
+
+
+def test_a_linked_worktree(repo: Repo, tmp_path: Path) -> None:
+    project(repo).git("worktree", "add", "-q", str(tmp_path / "linked"))
+    refused(Repo(tmp_path / "linked"), 5, "is a linked worktree", f"cd {repo.root}")
+
+
+def test_a_path_with_spaces_and_other_letters(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "Übung mit Leerzeichen 'n $HOME").init()
+    repo.write("größe ändern.txt", "old\n")
+    repo.spec("a", "`größe ändern.txt`")
+    repo.task("a: größe ändern → neu")
+    repo.shell_agent('echo new > "$1"', verify="test -f 'größe ändern.txt'")
+    repo.commit("a project")
+    repo.run("run")
+    assert repo.read("größe ändern.txt") == "new\n"
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_from_a_folder_below(repo: Repo) -> None:
+    project(repo)
+    (repo.root / "below").mkdir()
+    Repo(repo.root / "below", env=repo.env).run("run")
+    assert repo.landed() == ["a"]
+
+
+def test_git_too_old(repo: Repo, tmp_path: Path) -> None:
+    project(repo)
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho git version 2.30.2\n")
+    old.chmod(0o755)
+    said = repo.run("run", code=4, env={"PATH": f"{old.parent}{os.pathsep}{repo.env['PATH']}"})
+    assert "git version 2.30.2 is too old" in said.err
+
+
+def test_no_git(repo: Repo, tmp_path: Path) -> None:
+    said = project(repo).run("run", code=4, env={"PATH": str(tmp_path)})
+    assert "git is not installed" in said.err
+
+
+def test_an_unknown_agent(repo: Repo) -> None:
+    project(repo)
+    repo.spec("a", "a.txt", more="\n**Agent**: claud\n")
+    err = refused(repo, 5, "there is no agent 'claud'", "known agents: sh")
+    assert "specs/a.md" in err
+
+
+def test_no_agent(repo: Repo) -> None:
+    project(repo)
+    repo.write("orchestrator.toml", "")
+    refused(repo, 5, "no agent is configured", "orchestrator.toml")
+
+
+def test_an_agent_whose_command_does_not_exist_is_found_before_anything_starts(repo: Repo) -> None:
+    project(repo)
+    repo.write("orchestrator.toml", '[agents.x]\ncommand = ["no-such-command-here", "{files}"]\n')
+    refused(repo, 4, "no-such-command-here", "agents.x")
+    assert not (repo.root / ".orchestrator/attempts").exists()
+
+
+def test_a_verify_command_that_fails_on_the_untouched_base_is_said_before_anything_is_spent(repo: Repo) -> None:
+    project(repo)
+    repo.shell_agent('echo new > "$1"', verify="echo the tests are red; exit 1")
+    refused(repo, 5, "verify is red before any work", "the tests are red")
+    assert not (repo.root / ".orchestrator/attempts").exists()
+
+
+def test_a_second_leader(repo: Repo) -> None:
+    project(repo)
+    repo.shell_agent('sleep 3; echo new > "$1"')
+    first = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "run"],
+        cwd=repo.root,
+        env=repo.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (repo.root / ".orchestrator/attempts/a/1/order.json").exists():
+        assert first.poll() is None
+    refused(repo, 5, f"another leader is at work here: process {first.pid}", "orchestrator status")
+    assert first.wait(timeout=30) == 0
+    assert repo.landed() == ["a"]
+
+
+BAD_CONFIG = {
+    "no TOML": ("[limits\n", "orchestrator.toml:1", "not valid TOML"),
+    "unknown key": ("[limits]\njobz = 4\n", "orchestrator.toml:2", "did you mean limits.jobs"),
+    "unknown agent key": ('[agents.x]\ncommand = ["true"]\ntimout = 3\n', "orchestrator.toml:3", "did you mean agents.x.timeout"),
+    "wrong type": ('[limits]\njobs = "many"\n', "orchestrator.toml:2", "it takes a whole number from 1 to 256"),
+    "out of range": ("[limits]\njobs = 0\n", "orchestrator.toml:2", "it takes a whole number from 1"),
+    "unknown kind": ('[agents.x]\nkind = "magic"\ncommand = ["x"]\n', "orchestrator.toml:2", "command, scripted"),
+    "no command": ("[agents.x]\ntimeout = 3\n", "orchestrator.toml:1", "has no command"),
+    "bad policy": ('[checkpoint]\nevery = "often"\n', "orchestrator.toml:2", "task | phase"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIG)
+def test_a_wrong_configuration_names_the_line_and_the_fix(repo: Repo, name: str) -> None:
+    text, *words = BAD_CONFIG[name]
+    project(repo).write("orchestrator.toml", text)
+    refused(repo, 5, *words)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a file system needs root on Linux")
+def test_a_full_disk_names_the_cause_loses_nothing_and_resumes(repo: Repo, tmp_path: Path) -> None:
+    small = mounted(tmp_path, "size=6m")
+    try:
+        there = Repo(small / "repo", env=repo.env)
+        shutil.copytree(project(repo).root, there.root, symlinks=True)
+        there.shell_agent('sleep 0.5; echo new > "$1"')
+        there.commit("slower")
+        filler = there.root / "filler"
+        there.write(".gitignore", "filler\n")
+        there.commit("a filler")
+        fill(filler)
+        said = there.run("run", code=None)
+        assert said.code in {1, 5}, said
+        assert "Traceback" not in said.err
+        assert "No space left on device" in said.err
+        filler.unlink()
+        there.run("run")
+        assert there.landed() == ["a"]
+        there.git("fsck", "--strict")
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            try:
+                file.write(b"x" * 4096)
+            except OSError:
+                return
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a file system needs root on Linux")
+def test_a_read_only_repository(repo: Repo, tmp_path: Path) -> None:
+    small = mounted(tmp_path, "size=20m")
+    try:
+        there = Repo(small / "repo", env=repo.env)
+        shutil.copytree(project(repo).root, there.root, symlinks=True)
+        subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        refused(there, 5, "cannot write to the repository: Read-only file system", "read-only")
+        there.run("status")
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+def mounted(tmp_path: Path, options: str) -> Path:
+    target = tmp_path / "mount"
+    target.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", target], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("this system does not let root mount a tmpfs")
+    return target
