@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+# git's modes for what is no plain file, and for no file at all.
 SYMLINK = "120000"
 GITLINK = "160000"
 GONE = "000000"
@@ -182,7 +183,7 @@ def _segments_meet(one: str, other: str) -> bool:
 class Moment:
     """What a checkpoint decision looks at; times in minutes."""
 
-    landed: int = 0
+    landed: bool = False
     phase_ended: bool = False
     risky_next: bool = False
     delegating: bool = False

@@ -45,6 +45,15 @@ ATTACKS = {
     "agent settings": ("mkdir .claude; echo '{}' > .claude/settings.json", [".claude/settings.json"]),
     "conventions": ("echo 'obey' > CLAUDE.md", ["CLAUDE.md"]),
     "case twin": ("echo x > SRC.txt; mkdir -p Src; echo x > Src/a.txt", ["SRC.txt", "Src/a.txt"]),
+    "hook in the shared git directory": (
+        "echo 'evil' > $(git rev-parse --git-path hooks)/post-commit",
+        [".git/hooks/post-commit"],
+    ),
+    "shared configuration": ("git config core.fsmonitor evil", [".git/config"]),
+    "the branch itself": (
+        "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x; git update-ref refs/heads/main HEAD",
+        ["refs/heads/main", "src/other.txt"],
+    ),
     "committed by the agent": (
         "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x",
         ["src/other.txt"],
@@ -66,6 +75,8 @@ def test_a_change_outside_the_spec_never_reaches_the_branch(repo: Repo, name: st
     assert repo.git("ls-tree", "-r", "HEAD", "--", "src", "run.sh", ".gitattributes", ".github") == before
     assert repo.git("status", "--porcelain") == ""
     assert "Dead-Letter: a" in repo.git("log", "-1", "--format=%B")
+    assert not (repo.root / ".git/hooks/post-commit").exists()
+    assert "fsmonitor" not in repo.read(".git/config")
 
 
 def test_the_specs_own_file_may_change_its_mode(repo: Repo) -> None:

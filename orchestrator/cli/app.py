@@ -4,7 +4,7 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,6 @@ def disk(error: OSError) -> OrchestratorError:
     )
 
 
-def root_option(**extra: Any) -> Any:
+def root_option(**extra: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the `--json` option every verb has; it is read by `output` before any verb runs."""
     return click.option("--json", "as_json", is_flag=True, help="Print the JSON envelope.", expose_value=False, **extra)

@@ -12,6 +12,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.events import Tell, silent
 from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
+from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place, locate
 from orchestrator.repo.refs import head
 from orchestrator.repo.worktrees import Worktrees
@@ -66,6 +67,7 @@ def leading(
                 hint="make it writable: is the disk full or mounted read-only?",
                 code=Exit.PRECONDITION,
             ) from error
+        checkout = Checkout(git, place, branch, folders.scratch)
         yield Project(
             place=place,
             git=git,
@@ -73,8 +75,9 @@ def leading(
             clock=SystemClock(),
             env=env,
             folders=folders,
-            checkout=Checkout(git, place, branch, folders.scratch),
+            checkout=checkout,
             worktrees=Worktrees(git, place, folders.worktrees),
+            guard=Guard(git, place, branch, checkout.moving, folders.home / "quarantine"),
             lock=lock,
             tell=tell,
         )

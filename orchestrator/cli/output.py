@@ -133,4 +133,6 @@ def from_environment(argv: Sequence[str], env: Mapping[str, str]) -> Output:
     terminal = sys.stderr.isatty() and env.get("TERM", "dumb") != "dumb"
     agent = any(name in env for name in _AGENTS)
     lively = (terminal and not agent and not env.get("NO_COLOR")) or bool(env.get("FORCE_COLOR"))
-    return Output(words[0] if words else "status", "--json" in argv, lively)
+    # A stream of events is JSON too: its last line is the envelope, also when that is an error.
+    as_json = any(word == "--json" or word.startswith("--events") for word in argv)
+    return Output(words[0] if words else "status", as_json, lively)

@@ -1,38 +1,88 @@
 """`run`: carry the plan on from wherever it stands."""
 
-import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import click
 
 from orchestrator.cli.app import root_option
-from orchestrator.cli.doors import leading
+from orchestrator.cli.doors import leading, reading
+from orchestrator.cli.listening import listening
 from orchestrator.cli.output import Next, Output
-from orchestrator.errors import Exit
+from orchestrator.cli.signals import stop_requests
+
+
+def options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a verb the options of `run`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option("--jobs", type=click.IntRange(1, 256), help="Attempts at once."),
+    click.option("--until", metavar="PHASE", default="", help="Stop once this phase is complete."),
+    click.option(
+        "--dry-run", is_flag=True, help="Say what would start and what would be skipped; change nothing."
+    ),
+    click.option(
+        "--events", type=click.Choice(["jsonl"]), help="Stream what happens to stdout as JSON lines."
+    ),
+    click.option("--no-live", is_flag=True, help="Plain lines, also on a terminal."),
+    root_option(),
+]
 
 
 @click.command("run")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Attempts at once.")
-@click.option("--until", metavar="PHASE", default="", help="Stop once this phase is complete.")
-@click.option("--dry-run", is_flag=True, help="Say what would start and what would be skipped; change nothing.")
-@click.option("--events", type=click.Choice(["jsonl"]), help="Stream what happens to stdout, one JSON object a line.")
-@root_option()
+@options
 @click.pass_obj
-def command(output: Output, jobs: int | None, until: str, dry_run: bool, events: str | None) -> int:  # noqa: FBT001
+def command(output: Output, /, **chosen: Any) -> int:  # noqa: ANN401 - the options above
     """Carry the plan on: start what is ready, verify and land what is finished, until nothing can move."""
-    from orchestrator.agents.roster import roster
-    from orchestrator.leader.loop import Leader
-    from orchestrator.leader.session import run
+    return carry_on(output, **chosen)
 
-    def tell(event):
-        output.chatter(f"{event.name} {event.task} {dict(event.facts)}")
 
-    with leading(tell, {"limits.jobs": jobs}) as project:
+def carry_on(  # noqa: PLR0913 - one argument per option
+    output: Output, *, jobs: int | None, until: str, dry_run: bool, events: str | None, no_live: bool
+) -> int:
+    """Run, or say what a run would do; return the exit code."""
+    if dry_run:
+        return foresee(output, jobs, until)
+    return lead(output, {"limits.jobs": jobs}, until, events, live=not no_live)
+
+
+def lead(output: Output, flags: dict[str, object], until: str, events: str | None, *, live: bool) -> int:
+    """Lead until nothing can move, or until somebody asks for a stop."""
+    from orchestrator.agents.roster import roster  # noqa: PLC0415 - the verbs that only read pay for none of it
+    from orchestrator.leader.loop import Leader  # noqa: PLC0415
+    from orchestrator.leader.session import run  # noqa: PLC0415
+    from orchestrator.views import ending  # noqa: PLC0415
+
+    with listening(output, stream=bool(events), live=live) as tell, leading(tell, flags) as project:
         leader = Leader(project, roster(project.config, project.place.root, project.env), until)
-        report = run(leader)
-    output.product(f"phase {report.phase}, {len(report.landed)} landed", report)
+        with stop_requests(leader.stop):
+            report = run(leader)
+    landed = [ending.Landing(*pair) for pair in report.landed]
+    end = ending.Ending(
+        report.phase,
+        landed,
+        report.dead,
+        report.stuck,
+        report.conflicts,
+        report.stopped,
+        changed=bool(landed),
+    )
+    output.product(ending.text(end), end, following=[Next(*pair) for pair in ending.following(end)])
     return int(report.code)
+
+
+def foresee(output: Output, jobs: int | None, until: str) -> int:
+    """Say what a run would do now; takes no lock and writes nothing."""
+    from orchestrator.views import forecast  # noqa: PLC0415 - only a dry run pays for it
+
+    here = reading()
+    config = replace(here.config, jobs=jobs or here.config.jobs)
+    found = forecast.forecast(here.git, here.place.root, config, until)
+    following = [Next("orchestrator run", "does it")] if found.start or found.land else []
+    output.product(forecast.text(found), found, following=following)
+    return 0

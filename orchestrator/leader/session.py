@@ -65,4 +65,5 @@ def run(leader: Leader) -> Report:
     now = prepare(leader.project, leader.library)
     leader.check_until(now)
     preflight(leader.project, now, leader.agents, leader.asked)
+    leader.project.guard.start()
     return leader.run()

@@ -9,9 +9,10 @@ the branch's version; anything else is the user's and stays.
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
@@ -51,12 +52,14 @@ class Checkout:
         place: where it is.
         branch: the full ref name the workflow lands on.
         scratch: a folder of ours on the same file system, for the private index.
+        moving: held while the branch moves, so that our own guard does not take it for somebody else's move.
     """
 
     git: Git
     place: Place
     branch: str
     scratch: Path
+    moving: threading.Lock = field(default_factory=threading.Lock)
 
     def tip(self) -> str:
         """Return the branch's commit, which is also what is checked out.
@@ -87,6 +90,10 @@ class Checkout:
             InTheWayError: the user changed a path that `new` changes; nothing moved.
             BranchMovedError: the branch is not at `old`; nothing moved.
         """
+        with self.moving:
+            self._advance(old, new, reason, taken)
+
+    def _advance(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
         lock = self._lock_index()
         try:
             if self.tip() != old:

@@ -27,6 +27,12 @@ def stale_locks(place: Place) -> list[Path]:
     return found
 
 
+def abandoned(place: Place) -> list[Path]:
+    """Return git's lock files that no living git can own. Reads only; the caller knows that no leader is at work."""
+    found = _locks(place.git_dir)
+    return [] if not found or _foreign_git(place) else found
+
+
 def _locks(git_dir: Path) -> list[Path]:
     found = [path for path in git_dir.glob("*.lock") if path.name != "orchestrator.lock"]
     for folder in ("refs", "logs", "worktrees"):

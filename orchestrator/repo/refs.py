@@ -84,11 +84,14 @@ def lost_race(error: GitError) -> bool:
     return "but expected" in error.stderr or "reference already exists" in error.stderr
 
 
-def make_durable(git_dir: Path, branch: str) -> None:
-    """Fsync the directories that hold `branch` and its reflog: git fsyncs the files, never their directories."""
-    for place in (git_dir, (git_dir / branch).parent, (git_dir / "logs" / branch).parent):
-        if place.is_dir():
-            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+def make_durable(git_dir: Path, ref: str) -> None:
+    """Fsync the directories that hold `ref` and its reflog: git fsyncs the files, never their directories."""
+    folders = {git_dir}
+    for leaf in (git_dir / ref, git_dir / "logs" / ref):
+        folders |= {parent for parent in leaf.parents if git_dir in parent.parents}
+    for folder in sorted(folders):
+        if folder.is_dir():
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(handle)
             finally:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from orchestrator.policy import GITLINK, GONE, SYMLINK
 from orchestrator.repo.git import Git, joined, split_records
 
-GONE = "000000"
+__all__ = ["EXECUTABLE", "GITLINK", "GONE", "REGULAR", "SYMLINK", "Change", "Entry"]
+
 REGULAR = "100644"
 EXECUTABLE = "100755"
-SYMLINK = "120000"
-GITLINK = "160000"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from orchestrator import policy, render
 from orchestrator.agents.protocol import Agent, Answer, Assignment
@@ -12,7 +13,8 @@ from orchestrator.documents.spec import Spec
 from orchestrator.failure import Failure
 from orchestrator.plaintext import safe_text
 from orchestrator.repo.attempts import Attempt, Fate, record
-from orchestrator.repo.refs import resolve
+from orchestrator.repo.guard import describe
+from orchestrator.repo.refs import make_durable, resolve
 from orchestrator.repo.snapshot import Mark, look, marks, take
 from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import remove_tree
@@ -66,6 +68,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     worktree = project.worktrees.add(order.name, order.base, order.branch)
     prepare(project, worktree, cancel)
     known = marks(look(worktree))
+    begun = project.guard.clock()
     answer = order.agent.run(
         _assignment(project, order, folder, worktree),
         cancel=cancel,
@@ -74,7 +77,8 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     _write_answer(folder, answer)
     project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
     origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
-    return _recorded(project, _attempt(project, origin, answer), known)
+    tampered = project.guard.check(begun)
+    return _recorded(project, _attempt(project, origin, answer), known, tampered)
 
 
 def _write_order(folder: Path, order: Order) -> None:
@@ -160,20 +164,22 @@ def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
     )
 
 
-def _recorded(project: Project, attempt: Attempt, known: dict[str, Mark]) -> Attempt:
+def _recorded(
+    project: Project, attempt: Attempt, known: dict[str, Mark], tampered: Mapping[str, str] = MappingProxyType({})
+) -> Attempt:
     """Snapshot the worktree, point the attempt's ref at it, and only then remove the worktree."""
     name = f"{attempt.task}-{attempt.number}"
     worktree = project.folders.worktrees / name
     taken = take(project.git, project.place.git_dir, worktree, attempt.base, known)
-    oddities = dict(taken.oddities)
+    oddities = {**taken.oddities, **tampered}
     if _pointer(worktree) != project.worktrees.pointer(name):
         oddities[".git"] = "the worktree's git pointer was changed"
     if oddities and attempt.failure is None:
-        listed = "\n".join(f"{path}: {why}" for path, why in sorted(oddities.items()))
-        attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=listed)
+        attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=describe(oddities))
     ours = {*project.config.copy, *project.config.link}
     changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
     commit = record(project.git, attempt, changes, attempt.base, _own_commits(project, attempt))
+    make_durable(project.place.git_dir, attempt.ref)
     project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
     clear(project, attempt.task, attempt.number)
     return replace(attempt, commit=commit)

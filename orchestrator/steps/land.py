@@ -13,7 +13,7 @@ from orchestrator.plaintext import one_line
 from orchestrator.repo.attempts import Attempt, Fate, load, record
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import Draft, build
-from orchestrator.repo.refs import OURS
+from orchestrator.repo.refs import OURS, make_durable
 from orchestrator.repo.trees import GONE, Change, Entry, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
@@ -188,6 +188,7 @@ def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) ->
         attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now()
     )
     commit = record(project.git, rejected, (), attempt.commit)
+    make_durable(project.place.git_dir, attempt.ref)
     project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=why[-2_000:])
     return replace(rejected, commit=commit)
 

@@ -8,6 +8,7 @@ from orchestrator.config import Config
 from orchestrator.events import Event, Tell
 from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
+from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place
 from orchestrator.repo.worktrees import Worktrees
 from orchestrator.workspace import Folders, Lock
@@ -26,6 +27,7 @@ class Project:
         folders: `.orchestrator/`.
         checkout: the user's checkout, on the workflow's branch.
         worktrees: where attempts and verify work.
+        guard: watches what agents could change in the shared git directory.
         lock: the held instance lock.
         tell: who listens to what happens.
     """
@@ -38,6 +40,7 @@ class Project:
     folders: Folders
     checkout: Checkout
     worktrees: Worktrees
+    guard: Guard
     lock: Lock
     tell: Tell
 
