@@ -105,7 +105,7 @@ class Git:
         """
         done = self.attempt(*argv, stdin=stdin)
         if done.returncode:
-            raise GitError(argv[0], done.returncode, done.stderr.decode("utf-8", "replace"))
+            raise GitError(_verb(argv), done.returncode, done.stderr.decode("utf-8", "replace"))
         return done.stdout
 
     def line(self, *argv: str) -> str:
@@ -115,6 +115,16 @@ class Git:
     def records(self, *argv: str, stdin: bytes = b"") -> list[str]:
         """Run git with `-z` output and return the NUL-separated records."""
         return split_records(self.run(*argv, stdin=stdin))
+
+
+def _verb(argv: Sequence[str]) -> str:
+    words = iter(argv)
+    for word in words:
+        if word == "-c":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return argv[0]
 
 
 def split_records(output: bytes) -> list[str]:

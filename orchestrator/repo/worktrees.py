@@ -12,6 +12,10 @@ from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 
 
+# A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
+_FLEETING = ("-c", "core.fsync=none")
+
+
 @dataclass(frozen=True)
 class Worktrees:
     """All worktrees of one leader, below `home`.
@@ -32,7 +36,8 @@ class Worktrees:
         with self.lock:
             self._remove(path)
             self.home.mkdir(parents=True, exist_ok=True)
-            self.git.run("worktree", "add", "--quiet", "--force", *how, str(path), commit)
+            self.git.run(*_FLEETING, "worktree", "add", "--quiet", "--force", "--no-checkout", *how, str(path), commit)
+        self._inside(name).run(*_FLEETING, "read-tree", "--reset", "-u", commit)
         return path
 
     def remove(self, name: str) -> None:
@@ -63,14 +68,18 @@ class Worktrees:
         Raises:
             GitError: git could not, for example because the disk is full.
         """
+        inside = self._inside(name)
+        inside.run(*_FLEETING, "update-ref", "--no-deref", "HEAD", commit)
+        inside.run(*_FLEETING, "read-tree", "--reset", "-u", commit)
+        inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
+
+    def _inside(self, name: str) -> Git:
+        """Return git for the worktree `name`, told outright where everything is: its `.git` file is not believed."""
         admin = self.admin(name)
         if admin is None:
             raise GitError("worktree", 0, f"git has no record of {name}")
         path = self.home / name
-        inside = self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
-        inside.run("update-ref", "--no-deref", "HEAD", commit)
-        inside.run("read-tree", "--reset", "-u", commit)
-        inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
+        return self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
 
     def sweep(self) -> int:
         """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""
