@@ -1,4 +1,4 @@
-"""The configuration door: flags, then `ORCHESTRATOR_*`, then `orchestrator.toml`, then the user's own file, then defaults."""
+"""The configuration door: flags, `ORCHESTRATOR_*`, `orchestrator.toml`, the user's file, defaults, in that order."""
 
 import difflib
 import re
@@ -194,7 +194,8 @@ def _parse(path: Path, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise OrchestratorError("not UTF-8", where=f"{name}:1", hint="save it as UTF-8", code=Exit.PRECONDITION) from error
+        where = f"{name}:1"
+        raise OrchestratorError("not UTF-8", where=where, hint="save it as UTF-8", code=Exit.PRECONDITION) from error
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise OrchestratorError(
@@ -286,7 +287,8 @@ def _agent(source: _Source, name: str, table: Mapping[str, Any]) -> AgentConfig:
         raise source.error(f"{key}.kind", f"unknown agent kind {agent.kind!r}", f"one of: {', '.join(KINDS)}")
     needed = "command" if agent.kind == "command" else "script"
     if not getattr(agent, needed):
-        raise source.error(key, f"{key} has no {needed}", f'add: {needed} = {"[...]" if needed == "command" else "..."}')
+        example = '["your-agent", "{files}"]' if needed == "command" else '"script.toml"'
+        raise source.error(key, f"{key} has no {needed}", f"add: {needed} = {example}")
     return agent
 
 
@@ -294,8 +296,8 @@ def _agent_settings(agents: Mapping[str, AgentConfig], sources: list[_Source]) -
     found = []
     for name, agent in agents.items():
         source = next(source for source in sources if f"agents.{name}" in source.values)
-        for key in _AGENT_KEYS:
-            found.append(Setting(f"agents.{name}.{key}", getattr(agent, key), source.where(f"agents.{name}.{key}")))
+        places = {key: source.where(f"agents.{name}.{key}") for key in _AGENT_KEYS}
+        found += [Setting(f"agents.{name}.{key}", getattr(agent, key), place) for key, place in places.items()]
     return found
 
 

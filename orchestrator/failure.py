@@ -59,7 +59,9 @@ def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated
         return Next.DEAD, "the agent cannot be started"
     if last is Failure.TRANSIENT:
         row = transient_row(failures)
-        return (Next.LATER, f"transient failure {row}") if row <= retries else (Next.DEAD, f"{row} transient failures in a row")
+        if row > retries:
+            return Next.DEAD, f"{row} transient failures in a row"
+        return Next.LATER, f"transient failure {row}"
     if last in {Failure.STALE, Failure.INTERRUPTED}:
         return Next.AGAIN, last.value
     if spent >= limit:
@@ -75,7 +77,7 @@ def transient_row(failures: Sequence[Failure]) -> int:
 
 
 def backoff(row: int, base: float, chance: float, cap: float = 300.0) -> float:
-    """Return the seconds to wait before retry number `row` (from 1): doubling from `base`, up to `cap`, half of it jitter.
+    """Return the seconds to wait before retry number `row` (from 1): doubling from `base` up to `cap`, half jitter.
 
     `chance` is a random number from 0 to 1: "equal jitter", so that agents that failed together do not return together.
     """

@@ -19,5 +19,5 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def indented(text: str, margin: str = "    ") -> str:
-    """Return safe `text` with every line behind `margin`, so that no line of it can be read as a trailer or a marker."""
+    """Return safe `text` with every line behind `margin`: none of them can be read as a trailer or a marker."""
     return "\n".join((margin + line).rstrip() for line in safe_text(text).strip("\n").split("\n"))

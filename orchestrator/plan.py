@@ -78,7 +78,8 @@ def phases_of(todo: Todo) -> tuple[str, ...]:
 
 
 def _label(heading: str) -> str:
-    return re.sub(r"\s*\([^()]*\)\s*$", "", re.sub(r"^phase\s+\d+\s*[:.-]\s*", "", heading, flags=re.IGNORECASE)).upper()
+    unnumbered = re.sub(r"^phase\s+\d+\s*[:.-]\s*", "", heading, flags=re.IGNORECASE)
+    return re.sub(r"\s*\([^()]*\)\s*$", "", unnumbered).upper()
 
 
 def stem(name: str) -> str:
@@ -194,7 +195,10 @@ def overlap(one: Spec, other: Spec) -> bool:
 
 
 def current_phase(plan: Plan, standing: Standing, stated: str) -> str:
-    """Return the phase the workflow is in, when the state file says `stated`: a phase ends when it and all before it are settled."""
+    """Return the phase the workflow is in, when the state file says `stated`.
+
+    A phase ends when its tasks and all those before them are settled.
+    """
     if stated == BLOCKED:
         return BLOCKED
     unsettled = {plan.phase_of[task] for task in plan.tasks if not standing.settled(task)}

@@ -1,4 +1,4 @@
-"""What is allowed and when: which paths a spec covers, which are nobody's but a person's, when a checkpoint is due. Pure."""
+"""What is allowed and when: the paths a spec covers, those only a person may touch, when a checkpoint is due. Pure."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -109,7 +109,7 @@ def _why_not(change: Touched, patterns: Sequence[str], allowed: Collection[str],
 
 
 def protected(path: str) -> str:
-    """Return why `path` is never taken from an agent, or an empty string. Case does not matter: not every disk minds it."""
+    """Return why `path` is never taken from an agent, or an empty string; in any case, for not every disk minds it."""
     folded = path.casefold()
     return next((why for pattern, why in _PROTECTED if _matcher(pattern.casefold())(folded)), "")
 
@@ -139,18 +139,18 @@ def _parts(pattern: str) -> list[str]:
 
 
 def _segment(part: str) -> str:
-    return "".join(_glob_token(token) for token in re.findall(r"\[[^\]]+\]|.", part))
+    return "".join(_glob_piece(piece) for piece in re.findall(r"\[[^\]]+\]|.", part))
 
 
-def _glob_token(token: str) -> str:
-    if token == "*":
+def _glob_piece(piece: str) -> str:
+    if piece == "*":
         return "[^/]*"
-    if token == "?":
+    if piece == "?":
         return "[^/]"
-    if token.startswith("[") and token.endswith("]") and len(token) > 1:
-        body = token[1:-1].replace("\\", "\\\\")
+    if piece.startswith("[") and piece.endswith("]") and len(piece) > 1:
+        body = piece[1:-1].replace("\\", "\\\\")
         return f"[{'^' + body[1:] if body.startswith('!') else body}]"
-    return re.escape(token)
+    return re.escape(piece)
 
 
 def may_meet(one: str, other: str) -> bool:

@@ -77,9 +77,7 @@ class Repo:
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
-    def run(
-        self, *argv: str, code: int | None = 0, env: Mapping[str, str] | None = None, timeout: float = 60
-    ) -> Said:
+    def run(self, *argv: str, code: int | None = 0, env: Mapping[str, str] | None = None, timeout: float = 60) -> Said:
         """Run `orchestrator`; `code` is the exit code that must come back (None: any)."""
         done = subprocess.run(
             [sys.executable, "-m", "orchestrator", *argv],
@@ -103,9 +101,7 @@ class Repo:
     def spec(self, task: str, *files: str, goal: str = "Do it.", more: str = "") -> None:
         """Write the spec of `task` over `files`."""
         listed = "\n".join(f"- {path}" for path in files)
-        self.write(
-            f"specs/{task}.md", f"# Spec: {task}\n{more}\n## Goal\n\n{goal}\n\n## Files to Modify\n\n{listed}\n"
-        )
+        self.write(f"specs/{task}.md", f"# Spec: {task}\n{more}\n## Goal\n\n{goal}\n\n## Files to Modify\n\n{listed}\n")
 
     def config(self, script: str = "", *, verify: str = "", more: str = "") -> None:
         """Write orchestrator.toml with one scripted agent (see `orchestrator.agents.script`) and a verify command."""

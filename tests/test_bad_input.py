@@ -144,7 +144,11 @@ def test_a_second_leader(repo: Repo) -> None:
 BAD_CONFIG = {
     "no TOML": ("[limits\n", "orchestrator.toml:1", "not valid TOML"),
     "unknown key": ("[limits]\njobz = 4\n", "orchestrator.toml:2", "did you mean limits.jobs"),
-    "unknown agent key": ('[agents.x]\ncommand = ["true"]\ntimout = 3\n', "orchestrator.toml:3", "did you mean agents.x.timeout"),
+    "unknown agent key": (
+        '[agents.x]\ncommand = ["true"]\ntimout = 3\n',
+        "orchestrator.toml:3",
+        "did you mean agents.x.timeout",
+    ),
     "wrong type": ('[limits]\njobs = "many"\n', "orchestrator.toml:2", "it takes a whole number from 1 to 256"),
     "out of range": ("[limits]\njobs = 0\n", "orchestrator.toml:2", "it takes a whole number from 1"),
     "unknown kind": ('[agents.x]\nkind = "magic"\ncommand = ["x"]\n', "orchestrator.toml:2", "command, scripted"),

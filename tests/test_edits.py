@@ -101,9 +101,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)
-def test_a_contradiction_is_refused_with_its_line_and_nothing_changes_until_it_is_mended(
-    repo: Repo, name: str
-) -> None:
+def test_a_contradiction_is_refused_with_its_line_and_nothing_changes_until_it_is_mended(repo: Repo, name: str) -> None:
     path, change, message = CONTRADICTIONS[name]
     slow_project(repo, seconds=0.6)
     before: list[str] = []

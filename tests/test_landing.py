@@ -124,7 +124,7 @@ def test_specs_that_overlap_never_run_at_once(repo: Repo) -> None:
         repo.spec(name, files)
     repo.task("a: do a", "b: do b", "c: do c")
     repo.shell_agent(
-        f"test -z \"$(ls {marks})\" || echo TWO AT ONCE >> {repo.root.parent}/clash; touch {marks}/$ORCHESTRATOR_TASK;"
+        f'test -z "$(ls {marks})" || echo TWO AT ONCE >> {repo.root.parent}/clash; touch {marks}/$ORCHESTRATOR_TASK;'
         f" sleep 0.2; echo $ORCHESTRATOR_TASK >> src/a.txt; rm {marks}/$ORCHESTRATOR_TASK"
     )
     repo.commit("a project")

@@ -1,10 +1,10 @@
 """The local engine: attempts in threads of this process."""
 
-import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from orchestrator.repo.attempts import Attempt
 from orchestrator.steps.dispatch import Order
@@ -25,7 +25,7 @@ class LocalEngine:
 
     jobs: int
     carry_out: Callable[[Order, threading.Event], Attempt]
-    inbox: "queue.SimpleQueue[object]"
+    inbox: SimpleQueue[object]
     _cancels: dict[str, threading.Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

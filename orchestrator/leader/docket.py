@@ -1,4 +1,4 @@
-"""The docket: every task's recorded attempts, and what follows from them. Reads git once a turn; decides nothing twice."""
+"""The docket: every task's recorded attempts, read from git once a turn, and what follows from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The loop: what is ready starts, what is finished lands, what failed is tried again or buried; until nothing can move."""
+"""The loop: what is ready starts, what is finished lands, what failed is tried again or buried."""
 
 import queue
 import random
@@ -26,7 +26,7 @@ from orchestrator.steps.dispatch import Order, carry_out
 from orchestrator.steps.land import Outcome, land
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation
-from orchestrator.steps.take_in import take_in
+from orchestrator.steps.take_in import adopt_ticks, take_in
 
 _LOOK_AGAIN = 1.0  # seconds between looks at the person's files while agents work
 
@@ -129,7 +129,8 @@ class Leader:
         """Take in what a person changed, and read where things stand; None when it cannot be taken."""
         try:
             take_in(self.project)
-            return self._situation()
+            now = self._situation()
+            return self._situation() if adopt_ticks(self.project, now) else now
         except DocumentError as error:
             self._fail(error)
             return None
@@ -203,9 +204,10 @@ class Leader:
         self._held = {task: until for task, until in self._held.items() if until > clock}
         return replace(
             now.standing(),
-            running=frozenset(self._running),
+            # Claimed is running, too: what shares its files must not start beside it.
+            running=frozenset({*self._running, *claimed(self.project.git)}),
             waiting=frozenset(attempt.task for attempt in waiting),
-            held=frozenset({*self._held, *claimed(self.project.git)}),
+            held=frozenset(self._held),
         )
 
     def _past_until(self, now: Situation) -> bool:

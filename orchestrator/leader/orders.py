@@ -1,14 +1,15 @@
 """Orders: an attempt to be made, from the spec, the configuration and what earlier attempts learnt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.config import Config
+from orchestrator.documents.result import Result
 from orchestrator.leader.docket import Docket
 from orchestrator.plaintext import one_line
 from orchestrator.steps.dispatch import Order
-from orchestrator.steps.standing import Situation, spec_path
+from orchestrator.steps.standing import spec_path
 
 
 def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str) -> Order:
@@ -31,7 +32,7 @@ def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str
         timeout=_limit(spec.timeout, own.timeout, config.timeout),
         idle=_limit(own.idle, config.idle),
         earlier=docket.told(task),
-        handoffs=_handoffs(now, task),
+        handoffs=handoffs(now.plan.tasks[task].after, now.results),
     )
 
 
@@ -40,9 +41,9 @@ def _limit(*seconds: float | None) -> float | None:
     return next((limit for limit in seconds if limit is not None), 0.0) or None
 
 
-def _handoffs(now: Situation, task: str) -> list[str]:
-    """Return what the tasks that this one comes after have to say, one line each."""
-    results = {name: now.results[name] for name in now.plan.tasks[task].after if name in now.results}
+def handoffs(after: Sequence[str], known: Mapping[str, Result]) -> list[str]:
+    """Return what the tasks named in `after` have to say to the one that comes after them, one line each."""
+    results = {name: known[name] for name in after if name in known}
     return [
         f"`{name}` has landed before this: {one_line('; '.join((*result.files, *result.decisions)), 300)}"
         for name, result in results.items()

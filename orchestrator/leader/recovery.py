@@ -12,7 +12,6 @@ from orchestrator.steps.project import Project
 from orchestrator.steps.verify import NAME as VERIFY
 from orchestrator.workspace import boot_id
 
-
 BRANCHES = "refs/heads/orchestrator/"
 
 

@@ -35,7 +35,7 @@ class Report:
     def code(self) -> Exit:
         """The exit code that says it."""
         if self.stopped:
-            return Exit.TERMINATED if self.stopped == signal.SIGTERM else Exit.INTERRUPTED
+            return Exit.INTERRUPTED if self.stopped == signal.SIGINT else Exit.TERMINATED
         if self.phase == BLOCKED or self.conflicts or (self.stuck and not self.dead):
             return Exit.WAITING
         return Exit.FAILED if self.dead else Exit.DONE

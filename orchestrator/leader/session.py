@@ -13,7 +13,7 @@ from orchestrator.process import become_subreaper
 from orchestrator.steps import publish
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
-from orchestrator.steps.take_in import take_in
+from orchestrator.steps.take_in import adopt_ticks, take_in
 from orchestrator.steps.verify import check_base
 
 
@@ -26,6 +26,8 @@ def prepare(project: Project, library: Library) -> Situation:
     recover(project)
     take_in(project)
     now = situation(project.git, project.checkout.tip(), library, project.config.phases)
+    if adopt_ticks(project, now):
+        now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if now.state is None or now.ledger.checkpoint == 0:
         publish.checkpoint(project, library, [], "the plan", "the plan")
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)

@@ -1,4 +1,4 @@
-"""Attempts as refs: `refs/orchestrator/attempts/<task>/<n>` keeps an attempt's commits and, in its trailers, its fate."""
+"""Attempts as refs: `refs/orchestrator/attempts/<task>/<n>` keeps an attempt's commits and its fate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -171,8 +171,7 @@ class Checkout:
         dirty = private.records("diff-files", "--name-only", "-z", "--")
         present = private.records("ls-files", "-z", "--others", "--", ":/")
         touched = set(staged) | set(dirty) | set(present)
-        under = {path for path in touched if any(path == w or path.startswith(f"{w}/") or w.startswith(f"{path}/") for w in wanted)}
-        return sorted(under)
+        return sorted(path for path in touched if any(_meets(path, other) for other in wanted))
 
     def _sync_files(self, old: str, new: str) -> None:
         """Fsync what was checked out: git never does, and a power cut would leave the files empty."""
@@ -205,7 +204,8 @@ class Checkout:
         if change.mode == GONE:
             return here == self._written(change.old.blob, change.path)
         then = self._written(str(change.blob), change.path)
-        return then.startswith(here) or (change.old.mode != GONE and here == self._written(change.old.blob, change.path))
+        torn_or_new = then.startswith(here)
+        return torn_or_new or (change.old.mode != GONE and here == self._written(change.old.blob, change.path))
 
     def _written(self, blob: str, path: str) -> bytes:
         """Return `blob` as git would write it at `path`: line endings and filters applied."""
@@ -228,6 +228,10 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         _sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _meets(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
 
 
 def _sync(path: Path) -> None:

@@ -42,8 +42,8 @@ def build(git: Git, ref: str, drafts: Sequence[Draft]) -> list[str]:
 
 def _commit(ref: str, number: int, draft: Draft) -> bytes:
     seconds = int(draft.when.timestamp())
-    head = f"commit {ref}\nmark :{number}\nauthor {draft.author} {seconds} +0000\ncommitter {COMMITTER} {seconds} +0000\n"
-    out = bytearray(head.encode())
+    out = bytearray(f"commit {ref}\nmark :{number}\n".encode())
+    out += f"author {draft.author} {seconds} +0000\ncommitter {COMMITTER} {seconds} +0000\n".encode()
     out += _data(draft.message.encode())
     if draft.parent or number > 1:
         out += f"from {draft.parent or f':{number - 1}'}\n".encode()

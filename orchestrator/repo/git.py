@@ -38,8 +38,8 @@ class GitError(OrchestratorError):
         self.stderr = said
 
 
-# Where a person's own configuration and identity come from. Every other GIT_* is dropped: with GIT_DIR leaked from a hook,
-# a command in one repository acts on another; GIT_INDEX_FILE, GIT_OBJECT_DIRECTORY and GIT_EXTERNAL_DIFF are as bad.
+# Where a person's own configuration and identity come from. Every other GIT_* is dropped: with GIT_DIR leaked from a
+# hook, a command in one repository acts on another; GIT_INDEX_FILE and GIT_EXTERNAL_DIFF are as bad.
 _KEPT = re.compile(r"GIT_(CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|EXEC_PATH|(AUTHOR|COMMITTER)_(NAME|EMAIL)|SSL_.*)")
 
 
@@ -83,7 +83,7 @@ class Git:
         env = environment(self.base) | dict(self.extra)
         try:
             return subprocess.run(
-                ["git", *argv],
+                ["git", *argv],  # noqa: S607 - which git is the user's choice, by PATH
                 cwd=self.directory,
                 env=env,
                 input=stdin,

@@ -1,7 +1,7 @@
 """The guard: what an agent could change in the shared git directory to run code later, or to move the branch by itself.
 
-A linked worktree shares hooks, configuration and refs with the user's checkout. Without a sandbox nothing stops an agent
-from writing there; so it is looked at after each attempt, put back, and held against the attempts that were running.
+A linked worktree shares hooks, configuration and refs with the user's checkout. Without a sandbox nothing stops an
+agent from writing there; so it is looked at after each attempt, put back, and held against whoever was running.
 """
 
 import re
@@ -18,8 +18,8 @@ from orchestrator.repo.refs import OURS, ZERO, Move, move, resolve
 _WATCHED = ("hooks", "info")
 _LARGEST = 1 << 20
 _SETTLE = 0.2  # seconds
-# Configuration that names a program to run or a file of more configuration. A person's `git remote add` in the middle of a
-# run is none of it.
+# Configuration that names a program to run or a file of more configuration. A person's `git remote add` in the middle
+# of a run is none of it.
 _RUNS_CODE = re.compile(
     r"core\.(hookspath|fsmonitor|sshcommand|editor|pager|attributesfile|askpass|gitproxy|worktree)|include\..*"
     r"|includeif\..*|filter\..*|diff\..*\.(command|textconv)|diff\.external|merge\..*\.driver|alias\..*|credential\..*"
@@ -129,7 +129,7 @@ class Guard:
                 return
             kept = f"{OURS}/lost/branch-{tip[:12]}"
             try:
-                move(self.git, [Move(kept, tip), Move(self.branch, known, tip)], "undo a move from outside the checkout")
+                move(self.git, [Move(kept, tip), Move(self.branch, known, tip)], "undo a move from outside")
             except GitError:
                 return  # somebody moved it again meanwhile: the next look decides
         self._note(self.branch, f"moved to {tip[:12]} from outside the checkout; undone, kept as {kept}")

@@ -55,8 +55,6 @@ def _foreign_git(place: Place) -> bool:
 
 def temporary_objects(place: Place) -> int:
     """Remove the object files that a killed git left half-written; return how many."""
-
-
     objects = place.git_dir / "objects"
     leftovers = [*objects.glob("??/tmp_obj_*"), *objects.glob("pack/tmp_*"), *objects.glob("tmp_objdir-*")]
     for item in leftovers:

@@ -1,7 +1,7 @@
 """What an agent left in its worktree, read without running git inside it.
 
-git in a worktree that an agent controls can run the agent's code (a replaced `.git` pointer, a nested repository with a
-filter of its own), so the walk is ours, and git is only ever given file names.
+git in a worktree that an agent controls can run the agent's code (a replaced `.git` pointer, a nested repository with
+a filter of its own), so the walk is ours, and git is only ever given file names.
 """
 
 import os
@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.repo.git import Git
-from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, SYMLINK, Change, Entry, blob_ids, entries, ignored
+from orchestrator.repo.trees import (
+    EXECUTABLE,
+    GITLINK,
+    GONE,
+    REGULAR,
+    SYMLINK,
+    Change,
+    Entry,
+    blob_ids,
+    entries,
+    ignored,
+)
 
 Mark = tuple[int, int, int, int]
 
@@ -101,7 +112,7 @@ def _hashed(inside: Git, worktree: Path, files: Mapping[str, os.stat_result]) ->
         for path, blob in zip(regular, blob_ids(inside, regular), strict=True)
     }
     for path in files.keys() - set(regular):
-        target = os.fsencode(os.readlink(worktree / path))
+        target = os.fsencode((worktree / path).readlink())
         blob = inside.run("hash-object", "-w", "--no-filters", "--stdin", stdin=target).decode().strip()
         found[path] = Entry(SYMLINK, blob)
     return found

@@ -55,7 +55,8 @@ def blobs(git: Git, names: Iterable[str]) -> dict[str, bytes]:
     wanted = [name for name in names if "\n" not in name]
     if not wanted:
         return {}
-    output = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in wanted).encode("utf-8", "surrogateescape"))
+    asked = "".join(f"{name}\n" for name in wanted)
+    output = git.run("cat-file", "--batch", stdin=asked.encode("utf-8", "surrogateescape"))
     found, at = {}, 0
     for name in wanted:
         end = output.index(b"\n", at)

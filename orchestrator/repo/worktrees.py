@@ -11,7 +11,6 @@ from pathlib import Path
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 
-
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
 _FLEETING = ("-c", "core.fsync=none")
 

@@ -210,19 +210,17 @@ def _progress(chapter: Chapter, phase: str) -> list[Progress]:
     ]
 
 
-def _shelved(
-    chapter: Chapter, happened: Happened, phase: str, why: str
-) -> tuple[Chapter, dict[str, bytes | None]]:
+def _shelved(chapter: Chapter, happened: Happened, phase: str, why: str) -> tuple[Chapter, dict[str, bytes | None]]:
     path = f"{CHECKPOINTS}{chapter.number:04d}-{task_id.slug(happened.slug) or 'checkpoint'}.md"
     shelf = (*chapter.shelf, path)
     old = shelf[: max(0, len(shelf) - chapter.keep)]
-    files: dict[str, bytes | None] = {gone: None for gone in old}
+    files: dict[str, bytes | None] = dict.fromkeys(old)
     files[path] = render.document("checkpoint.md.j2", _facts(chapter, happened, phase, why))
     return replace(chapter, shelf=shelf[len(old) :]), files
 
 
 def _facts(chapter: Chapter, happened: Happened, phase: str, why: str) -> dict[str, object]:
-    ahead = next_actions(chapter, phase)
+    ahead = next_actions(chapter)
     return {
         "title": one_line(happened.title),
         "number": f"{chapter.number:04d}",
@@ -239,7 +237,7 @@ def _facts(chapter: Chapter, happened: Happened, phase: str, why: str) -> dict[s
     }
 
 
-def next_actions(chapter: Chapter, phase: str, most: int = _AHEAD) -> dict[str, str]:
+def next_actions(chapter: Chapter, most: int = _AHEAD) -> dict[str, str]:
     """Return what comes next, in order: open tasks and the blocked ones with their reason."""
     ahead: dict[str, str] = {}
     for task in chapter.plan.tasks.values():

@@ -53,8 +53,8 @@ class Situation:
 
     @property
     def phase(self) -> str:
-        """The phase the state file names, as the plan spells it."""
-        return stated_phase(self.state, self.plan)
+        """The phase the workflow is in: what the state file says, past every phase that is settled by now."""
+        return planning.current_phase(self.plan, self.standing(), stated_phase(self.state, self.plan))
 
     def standing(self) -> Standing:
         """Return what git alone says of each task; who runs what is the leader's to add."""

@@ -1,25 +1,23 @@
 """A person's edits: taken onto the branch byte for byte under their own name, or refused with the line."""
 
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator import plan as planning
-from orchestrator.documents.result import Result
 from orchestrator.documents.checkpoint import Checkpoint
+from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
-from orchestrator.documents.state import PhaseStatus, State
-from orchestrator.documents.todo import Mark, Todo
-from orchestrator.errors import DocumentError, Exit, OrchestratorError
-from orchestrator.plan import BLOCKED, COMPLETE, Plan
-from orchestrator.plaintext import one_line
+from orchestrator.documents.state import State
+from orchestrator.documents.todo import Todo
+from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.commits import Draft, build, identity
 from orchestrator.repo.history import ledger
 from orchestrator.repo.refs import OURS
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
+from orchestrator.steps.contradictions import refuse_contradictions, refuse_early_completion, ticked_by_hand
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, phases_in
+from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, Situation, phases_in
 from orchestrator.workspace import read_own, write_durably
 
 _OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
@@ -100,6 +98,26 @@ def take_in(project: Project) -> str | None:
     return commit
 
 
+def adopt_ticks(project: Project, now: Situation) -> str | None:
+    """Commit that tasks a person ticked and committed are done by hand: their keys, and who says so; None without any.
+
+    Raises:
+        DocumentError: what is committed contradicts what is landed.
+    """
+    refuse_contradictions(now.todo, now.state, now.plan, now.ledger.landed)
+    by_hand = ticked_by_hand(now.todo, now.ledger.landed)
+    if not by_hand:
+        return None
+    pairs = [("Task", task) for task in by_hand] + [("Approved-by", _person(project))]
+    facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
+    text = message(f"done by hand: {', '.join(by_hand[:3])}", _body(by_hand), pairs, facts)
+    draft = Draft(text, (), project.clock.now(), parent=now.commit, author=_person(project))
+    commit = build(project.git, f"{OURS}/candidate", [draft])[0]
+    project.checkout.advance(now.commit, commit, "done by hand")
+    project.say("edits.taken", commit=commit, paths=[], by_hand=by_hand)
+    return commit
+
+
 def _body(by_hand: Sequence[str]) -> list[str]:
     return [f"Ticked by hand: {', '.join(by_hand)}"] if by_hand else []
 
@@ -131,13 +149,12 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
             Checkpoint.parse(data, path)
     plan = planning.build(todo, specs, project.config.phases or phases_in(state), TODO)
     known = ledger(project.git, old)
-    _refuse_unticked(todo, known.landed)
+    refuse_contradictions(todo, state, plan, known.landed)
     if state is not None and STATE in found.written:
-        _refuse_unknown_phase(state, plan)
         before = blobs(project.git, [f"{old}:{STATE}"]).get(f"{old}:{STATE}")
-        _refuse_early_completion(state, State.parse(before, STATE) if before else None, plan, known.landed)
-    by_hand = tuple(task.id for task in todo.tasks if task.mark is Mark.DONE and task.id not in known.landed)
-    return by_hand, known.workflow or project.place.root.name, state.phase if state else plan.phases[0]
+        refuse_early_completion(state, State.parse(before, STATE) if before else None, plan, known.landed)
+    phase = state.phase if state else plan.phases[0]
+    return ticked_by_hand(todo, known.landed), known.workflow or project.place.root.name, phase
 
 
 def _after(project: Project, old: str, found: Edits) -> dict[str, bytes]:
@@ -146,43 +163,3 @@ def _after(project: Project, old: str, found: Edits) -> dict[str, bytes]:
     contents = blobs(project.git, [entry.blob for entry in committed.values()])
     documents = {path: contents[entry.blob] for path, entry in committed.items() if path not in found.deleted}
     return documents | found.written
-
-
-def _refuse_unticked(todo: Todo, landed: dict[str, str]) -> None:
-    for task in todo.tasks:
-        if task.id in landed and task.mark is not Mark.DONE:
-            raise DocumentError(
-                TODO,
-                task.line,
-                f"{task.id} is marked `[{task.mark.value}]`, but commit {landed[task.id][:10]} landed it",
-                hint=f"tick it again; to undo the work: git revert {landed[task.id][:10]}, or orchestrator restore",
-            )
-
-
-def _refuse_unknown_phase(state: State, plan: Plan) -> None:
-    stated = state.phase.strip().upper()
-    if stated in {BLOCKED, COMPLETE} or planning.match_phase(state.phase, plan.phases):
-        return
-    field = state.text.meta("Current phase")
-    raise DocumentError(
-        STATE,
-        field.line if field else 1,
-        f"{one_line(state.phase)!r} is no phase",
-        hint=f"one of: {', '.join((*plan.phases, BLOCKED, COMPLETE))}",
-    )
-
-
-def _refuse_early_completion(state: State, before: State | None, plan: Plan, landed: dict[str, str]) -> None:
-    """Refuse a phase that the person, not the leader, called complete while it has open tasks."""
-    known = {row.name: row.status for row in before.phases} if before else {}
-    for row in state.phases:
-        phase = planning.match_phase(row.name, plan.phases)
-        tasks = [plan.tasks[task] for task in plan.of_phase(phase)] if phase else []
-        still = [task for task in tasks if task.mark is Mark.OPEN and task.id not in landed]
-        if row.status is PhaseStatus.COMPLETE and known.get(row.name) is not row.status and still:
-            raise DocumentError(
-                STATE,
-                row.line,
-                f"{row.name} is COMPLETE here, but {TODO}:{still[0].line} has {still[0].id} open",
-                hint="tick or drop the task, or set the phase back to IN_PROGRESS",
-            )

@@ -1,0 +1,173 @@
+"""Git is enough: another clone goes on, deleted folders do not matter, and a project written by hand in plain shape runs."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from harness import Repo
+from test_edits import while_running
+
+SEEDS = Path(__file__).parent / "documents" / "seeds"
+
+
+def two_phases(repo: Repo, *, more: str = "") -> None:
+    repo.spec("a", "a.txt")
+    repo.spec("b", "b.txt")
+    repo.spec("c", "c.txt")
+    repo.write(
+        "TODO.md",
+        "# TODO\n\n## Implementing\n\n- [ ] a: do a\n- [ ] b: do b\n\n## Testing\n\n- [ ] c: do c (after: a)\n",
+    )
+    repo.shell_agent('[ "$ORCHESTRATOR_TASK" != b ] || [ -e ok ] || exit 1; echo new > "$1"', more=more)
+    repo.commit("a project")
+
+
+def test_another_clone_goes_on_where_the_first_one_stood(repo: Repo, tmp_path: Path) -> None:
+    two_phases(repo)
+    repo.run("run", code=1)
+    assert repo.landed() == ["a"]
+    repo.git("clone", "-q", ".", str(tmp_path / "elsewhere"))
+    other = Repo(tmp_path / "elsewhere", env=repo.env)
+    assert "dead letter" in other.run("status").out.lower()
+    other.write("ok", "")
+    other.commit("the cause is mended")
+    other.run("retry", "b")
+    other.run("run")
+    assert other.landed() == ["a", "b", "c"]
+    assert "COMPLETE" in other.read("workflow-state.md")
+
+
+def test_everything_of_ours_outside_git_may_be_deleted(repo: Repo) -> None:
+    two_phases(repo)
+    repo.write("ok", "")
+    repo.commit("ok")
+    repo.run("run", "--until", "Implementing")
+    assert repo.landed() == ["a", "b"]
+    shutil.rmtree(repo.root / ".orchestrator")
+    repo.run("run")
+    assert repo.landed() == ["a", "b", "c"]
+
+
+def test_a_finished_workflow_has_nothing_to_do_and_new_tasks_open_it_again(repo: Repo) -> None:
+    two_phases(repo)
+    repo.write("ok", "")
+    repo.commit("ok")
+    repo.run("run")
+    head = repo.git("rev-parse", "HEAD")
+    repo.run("run")
+    assert repo.git("rev-parse", "HEAD") == head
+    repo.write("TODO.md", repo.read("TODO.md") + "- [ ] d: do d\n")
+    repo.spec("d", "d.txt")
+    repo.run("run")
+    assert repo.landed() == ["a", "b", "c", "d"]
+
+
+def test_a_project_in_the_plain_shape_of_the_seed_runs(repo: Repo) -> None:
+    """The seed's own workflow state, untouched, with a TODO and a spec as a person writes them: no front matter, no ids."""
+    state = next(path for path in SEEDS.iterdir() if "state" in path.name).read_bytes()
+    repo.write("workflow-state.md", state)
+    repo.write("src/index.ts", "export default {}\n")
+    repo.write(
+        "TODO.md",
+        "# TODO\n\n## Implementation\n\n* [x] Database schema\n* [x] API routes: search, categories\n"
+        "* [ ] API routes: feedback, suggestions\n\n## Testing\n\n1. [ ] Test all endpoints\n",
+    )
+    spec = "# Spec: {0}\n\n## Goal\n{0}.\n\n## Files to Modify\n- {1} (add)\n\n## Deliverable\n- it works\n"
+    repo.write("specs/api-routes-feedback-suggestions.md", spec.format("Feedback", "src/index.ts"))
+    repo.write("specs/test-all-endpoints.md", spec.format("Tests", "test/all.ts"))
+    repo.shell_agent('mkdir -p test; echo "// new" >> "$1"')
+    repo.commit("by hand")
+    repo.run("run")
+    after = repo.read("workflow-state.md")
+    assert "**Current phase**: COMPLETE\n" in after
+    assert "- 09:15: Chose D1 over Postgres for database (simpler, free tier, sufficient for our scale)\n" in after
+    assert "- [ ] Rate limiting middleware\n" in after, "a person's own line, which is no task, stays"
+    assert "* [x] API routes: feedback, suggestions\n" in repo.read("TODO.md")
+    assert "1. [x] Test all endpoints\n" in repo.read("TODO.md")
+    assert set(repo.landed()) == {
+        "database-schema",
+        "api-routes-search-categories",
+        "api-routes-feedback-suggestions",
+        "test-all-endpoints",
+    }
+
+
+@pytest.mark.parametrize(
+    ("every", "numbers"),
+    [("task", ["1", "2", "3", "4"]), ("phase", ["1", "2", "3"]), ("session", ["1", "2"]), ("auto", ["1", "2", "3"])],
+)
+def test_how_often_checkpoints_are_written(repo: Repo, every: str, numbers: list[str]) -> None:
+    two_phases(repo, more=f'[limits]\njobs = 1\n[checkpoint]\nevery = "{every}"\n')
+    repo.write("ok", "")
+    repo.commit("ok")
+    repo.run("run")
+    written = [path.name for path in sorted((repo.root / "checkpoints").iterdir())]
+    assert [str(int(name.split("-")[0])) for name in written] == numbers
+    for name in written:
+        assert repo.git("log", "--format=%(trailers:key=Checkpoint,valueonly)", f"--grep=^Checkpoint: {name[:4]}")
+
+
+def test_only_the_newest_checkpoints_stay_in_the_tree(repo: Repo) -> None:
+    two_phases(repo, more="[checkpoint]\nkeep = 2\n")
+    repo.write("ok", "")
+    repo.commit("ok")
+    repo.write("checkpoints/my-own-notes.md", "# Checkpoint: mine\n")
+    repo.run("run")
+    assert len(list((repo.root / "checkpoints").iterdir())) == 3
+    assert (repo.root / "checkpoints/my-own-notes.md").exists()
+    assert (
+        repo.git("log", "--diff-filter=A", "--format=", "--name-only", "--no-renames", "--", "checkpoints").count(
+            "checkpoints/0"
+        )
+        == 4
+    )
+
+
+def test_worktrees_get_the_ignored_files_that_are_named_and_their_setup_once(repo: Repo) -> None:
+    repo.write(".gitignore", "env\nbig\nready\n")
+    repo.write("env", "SECRET=1\n")
+    repo.write("big/data", "1\n")
+    two_phases(repo)
+    log = repo.root.parent / "setups"
+    repo.write(
+        "orchestrator.toml",
+        '[agents.sh]\ncommand = ["sh", "-c", "test -f env && test -f big/data && test -e ready && echo x > $0", "{files}"]\n'
+        '[verify]\ncommand = "test -f env && test -L big && test -e ready"\n'
+        f'copy = ["env"]\nlink = ["big"]\nsetup = "echo x >> {log}; touch ready"\n[limits]\njobs = 1\n',
+    )
+    repo.commit("with ignored files")
+    repo.run("run")
+    assert repo.landed() == ["a", "b", "c"]
+    assert len(log.read_text().split()) == 4, "one for verify, one for each attempt"
+    assert repo.git("ls-tree", "-r", "--name-only", "HEAD").split().count("big") == 0
+
+
+def alive(pid: str) -> bool:
+    """Whether a process runs; a zombie that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_processes_that_outlive_a_killed_leader_are_ended_at_the_next_start(repo: Repo) -> None:
+    two_phases(repo)
+    pidfile = repo.root.parent / "pid"
+    repo.shell_agent(f'[ -e {pidfile} ] || {{ setsid sleep 300 & echo $! > {pidfile}; sleep 300; }}; echo new > "$1"')
+    repo.write("ok", "")
+    repo.commit("an agent that leaves something behind")
+
+    def kill() -> None:
+        while not pidfile.exists() or not pidfile.read_text().strip():
+            time.sleep(0.02)
+        os.kill(json.loads(repo.read(".git/orchestrator.lock"))["pid"], signal.SIGKILL)
+
+    while_running(repo, kill, code=-signal.SIGKILL)
+    assert alive(pidfile.read_text().strip())
+    repo.run("run")
+    assert not alive(pidfile.read_text().strip())
+    assert sorted(repo.landed()) == ["a", "b", "c"]
