@@ -5,6 +5,7 @@ a filter of its own), so the walk is ours, and git is only ever given file names
 """
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from orchestrator.repo.trees import (
     entries,
     ignored,
 )
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 Mark = tuple[int, int, int, int]
 
@@ -89,7 +92,7 @@ def take(git: Git, git_dir: Path, worktree: Path, base: str, known: Mapping[str,
     before = entries(git, base)
     oddities = dict(sight.oddities)
     suspects = [path for path, facts in sight.files.items() if path not in before or known.get(path) != _mark(facts)]
-    for path in [path for path in suspects if not path.isprintable() and path not in before]:
+    for path in [path for path in suspects if _CONTROL.search(path) and path not in before]:
         oddities[path] = "a file name with control characters"
     suspects = [path for path in suspects if path not in oddities and "\n" not in path]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))

@@ -1,0 +1,93 @@
+"""Whatever an agent leaves in its worktree lands as git itself would have stored it."""
+
+import os
+import subprocess
+
+from harness import Repo
+
+
+def land(repo: Repo, command: str, *files: str) -> None:
+    repo.spec("a", *(files or ("src/",)))
+    repo.task("a: do a")
+    repo.shell_agent(command)
+    repo.commit("a project")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_names_that_need_quoting(repo: Repo) -> None:
+    repo.write("src/old", "x\n")
+    land(repo, """mkdir -p 'src/a b'; echo 1 > 'src/a b/"q"\\x.txt'; echo 2 > src/é; echo 3 > "src/-option"; echo 4 > 'src/tr ' """)
+    names = repo.git("ls-tree", "-r", "-z", "--name-only", "HEAD", "src").split("\0")
+    assert set(names) == {'src/a b/"q"\\x.txt', "src/é", "src/-option", "src/tr ", "src/old", ""}
+
+
+def test_a_name_that_is_no_utf_8(repo: Repo) -> None:
+    repo.write("src/old", "x\n")
+    land(repo, "printf x > \"$(printf 'src/\\377')\"")
+    listed = subprocess.run(["git", "ls-files", "-z", "src"], cwd=repo.root, capture_output=True, check=True).stdout
+    assert b"src/\xff\0" in listed
+    assert (os.fsencode(repo.root) + b"/src/\xff") and os.path.exists(os.fsencode(repo.root) + b"/src/\xff")  # noqa: PTH110
+
+
+def test_a_file_becomes_a_folder_and_a_folder_a_file(repo: Repo) -> None:
+    repo.write("src/file", "x\n")
+    repo.write("src/folder/inner", "x\n")
+    land(repo, "rm src/file; mkdir src/file; echo y > src/file/inner; rm -r src/folder; echo z > src/folder")
+    assert repo.git("ls-files", "src").split() == ["src/file/inner", "src/folder"]
+    assert repo.read("src/folder") == "z\n"
+
+
+def test_line_endings_and_filters_are_gits_own(repo: Repo) -> None:
+    repo.write(".gitattributes", "*.txt text eol=crlf\n*.up filter=upper\n")
+    repo.git("config", "filter.upper.clean", "tr a-z A-Z")
+    repo.git("config", "filter.upper.smudge", "tr A-Z a-z")
+    repo.write("src/a.txt", "old\r\n")
+    repo.write("src/b.up", "old\n")
+    land(repo, "printf 'one\\r\\ntwo\\r\\n' > src/a.txt; printf 'word\\n' > src/b.up")
+    assert repo.git("cat-file", "blob", "HEAD:src/a.txt") == "one\ntwo"
+    assert repo.git("cat-file", "blob", "HEAD:src/b.up") == "WORD"
+    assert (repo.root / "src/a.txt").read_bytes() == b"one\r\ntwo\r\n"
+    assert repo.read("src/b.up") == "word\n"
+
+
+def test_binary_empty_and_executable_files(repo: Repo) -> None:
+    repo.write("src/old", "x\n")
+    land(repo, "printf '\\000\\001\\377' > src/bin; : > src/empty; printf '#!/bin/sh\\n' > src/run; chmod 755 src/run")
+    assert (repo.root / "src/bin").read_bytes() == b"\x00\x01\xff"
+    assert (repo.root / "src/empty").read_bytes() == b""
+    assert os.access(repo.root / "src/run", os.X_OK)
+
+
+def test_a_change_that_keeps_size_and_time_is_still_seen(repo: Repo) -> None:
+    repo.write("src/a", "old\n")
+    land(repo, "touch -r src/a stamp; printf 'new\\n' > src/a; touch -r stamp src/a; rm stamp")
+    assert repo.read("src/a") == "new\n"
+
+
+def test_ignored_files_stay_behind(repo: Repo) -> None:
+    repo.write(".gitignore", "build/\n*.log\n")
+    repo.write("src/a", "old\n")
+    land(repo, "mkdir build; echo x > build/out; echo x > src/a.log; echo new > src/a")
+    assert repo.git("ls-files", "src", "build") == "src/a"
+
+
+def test_the_agents_own_commits_are_kept_behind_its_ref(repo: Repo) -> None:
+    repo.write("src/a", "old\n")
+    land(repo, "echo half > src/a; git -c user.name=x -c user.email=x@y commit -qam 'half way'; echo new > src/a")
+    assert repo.read("src/a") == "new\n"
+    assert "half way" in repo.git("log", "--format=%s", "refs/orchestrator/attempts/a/1").split("\n")
+    assert "half way" not in repo.git("log", "--format=%s").split("\n")
+
+
+def test_nothing_to_change_is_a_landing_too(repo: Repo) -> None:
+    repo.write("src/a", "old\n")
+    land(repo, "true")
+    assert "none, and none were needed" in repo.git("log", "-1", "--format=%B")
+
+
+def test_a_worktree_made_read_only_is_cleared_away(repo: Repo) -> None:
+    repo.write("src/a", "old\n")
+    land(repo, "echo new > src/a; mkdir -p src/__pycache__/deep; echo x > src/__pycache__/deep/f; chmod -R a-w src")
+    assert not list((repo.root / ".orchestrator/worktrees").glob("a-*"))
