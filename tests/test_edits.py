@@ -191,6 +191,24 @@ def test_deleted_state_files_come_back(repo: Repo) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
+def test_a_staged_deletion_of_a_state_file_is_taken_back(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.git("rm", "-q", "TODO.md")
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_an_uncommitted_file_that_already_holds_the_answer_is_not_in_the_way(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.shell_agent('echo new > "$1"')
+    repo.commit("a plainer agent")
+    repo.write("a.txt", "new\n")
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    assert repo.git("status", "--porcelain") == ""
+
+
 def test_a_branch_switched_under_the_run_stops_it(repo: Repo) -> None:
     slow_project(repo)
 

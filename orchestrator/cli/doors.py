@@ -45,7 +45,7 @@ def reading(start: Path | None = None, env: Mapping[str, str] | None = None) -> 
 
 @contextmanager
 def leading(
-    tell: Tell = silent, flags: Mapping[str, object] | None = None, patience: float = 0.0
+    tell: Tell = silent, flags: Mapping[str, object] | None = None, patience: float = 0.3
 ) -> Iterator[Project]:
     """Hold the instance lock and hand out the project: for every verb that writes.
 

@@ -19,7 +19,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
-from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences
+from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
 
 _FROM = f"{OURS}/advance/from"
 _TO = f"{OURS}/advance/to"
@@ -110,16 +110,7 @@ class Checkout:
 
     def _bring_forward(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
         private = self._private_index()
-        try:
-            if taken:
-                private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
-            private.run("read-tree", "-m", "-u", old, new)
-        except GitError as error:
-            self._forget()
-            paths = self._blocking(private, old, new)
-            if not paths:
-                raise
-            raise InTheWayError(paths) from error
+        self._update_files(private, old, new, taken)
         try:
             move(self.git, [Move(self.branch, new, old)], reason)
         except GitError as error:
@@ -129,6 +120,32 @@ class Checkout:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run") from error
             raise
         self._sync_files(old, new)
+
+    def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str]) -> None:
+        """Bring files and private index from `old` to `new`; all is refused, and nothing written, where one is in the way.
+
+        Any other failure, such as a full disk, leaves the intent in place: the next start settles what was written.
+        """
+        try:
+            if taken:
+                private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
+            private.run("read-tree", "-m", "-u", old, new)
+        except GitError as error:
+            blocking = self._blocking(private, old, new)
+            if not blocking:
+                raise
+            same = self._same_as(new, blocking)
+            if len(same) == len(blocking) and not set(same) <= set(taken):
+                self._update_files(private, old, new, [*taken, *same])
+                return
+            self._forget()
+            raise InTheWayError([path for path in blocking if path not in same]) from error
+
+    def _same_as(self, new: str, paths: Sequence[str]) -> list[str]:
+        """Return those of `paths` whose files hold what `new` has there already: nothing of them can be lost."""
+        there = entries(self.git, new, paths)
+        files = [path for path in paths if path in there and _is_plain(self.place.root / path)]
+        return [path for path, blob in zip(files, blob_ids(self.git, files), strict=True) if there[path].blob == blob]
 
     @property
     def _index(self) -> Path:
@@ -228,6 +245,10 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         _sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _meets(path: str, other: str) -> bool:

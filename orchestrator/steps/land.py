@@ -43,7 +43,7 @@ class _Candidate:
     checkpoint: int | None
 
 
-def land(  # noqa: PLR0913 - `taken` is for the one caller whose work lies in the user's own checkout
+def land(
     project: Project,
     library: Library,
     attempts: Sequence[Attempt],
@@ -184,9 +184,7 @@ def _refuse(
 
 def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) -> Attempt:
     """Record on the attempt's own ref that it did not land, and why: that is what the next attempt is given."""
-    rejected = replace(
-        attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now()
-    )
+    rejected = replace(attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now())
     commit = record(project.git, rejected, (), attempt.commit)
     make_durable(project.place.git_dir, attempt.ref)
     project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=why[-2_000:])

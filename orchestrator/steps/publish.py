@@ -1,4 +1,4 @@
-"""State commits: what changes documents alone (dead letters, checkpoints, a person's edits) goes onto the branch here."""
+"""State commits: what changes documents alone (dead letters, checkpoints) goes onto the branch here."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -99,6 +99,7 @@ def bury(
         pairs = [("Dead-Letter", last.task), ("Attempt", str(last.number)), ("Failure", failure)]
         happened = Happened(last.task, f"{task.title} is a dead letter", why="dead letter")
         body = (f"{why}: {label(task)}", last.detail[:1_000])
-        return chapter, Proposal(happened, f"dead letter: {last.task}: {why}", pairs, {result_path(last.task): answer}, body)
+        files = {result_path(last.task): answer}
+        return chapter, Proposal(happened, f"dead letter: {last.task}: {why}", pairs, files, body)
 
     return publish(project, library, running, propose)

@@ -62,6 +62,8 @@ def restore_deleted(project: Project, found: Edits) -> list[str]:
     for path in back:
         write_durably(project.place.root / path, contents[f"HEAD:{path}"])
         project.say("restored", path=path)
+    if back:
+        project.git.run("reset", "-q", "--", *back)  # a staged deletion, too, is taken back
     return back
 
 

@@ -1,0 +1,23 @@
+"""`fork`: another branch from an old checkpoint."""
+
+import click
+
+from orchestrator.cli.app import root_option
+from orchestrator.cli.doors import reading
+from orchestrator.cli.output import Next, Output
+from orchestrator.steps.restore import fork
+
+
+@click.command("fork")
+@click.argument("wanted", metavar="ID")
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Say what would be made; make nothing.")
+@root_option()
+@click.pass_obj
+def command(output: Output, wanted: str, name: str, *, dry_run: bool) -> None:
+    """Make the branch NAME at checkpoint ID (a number, or a commit); what is checked out stays."""
+    read = reading()
+    made = fork(read.git, read.place.git_dir, wanted, name, dry_run=dry_run)
+    said = "made" if made.changed else ("would make" if dry_run else "already there:")
+    text = f"{said} branch {name} at {made.point.name} ({made.point.commit[:10]})"
+    output.product(text, made, following=[Next(f"git switch {name}", "work there")] if made.changed else [])

@@ -1,0 +1,124 @@
+"""Adopting: a person's or outside agent's own uncommitted work, landed as an attempt like any other."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator import policy
+from orchestrator.documents.todo import Task
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import one_line
+from orchestrator.repo.attempts import Attempt, Fate, load, record
+from orchestrator.repo.refs import ZERO, Move, move
+from orchestrator.steps import claim
+from orchestrator.steps.dirt import as_changes, uncommitted
+from orchestrator.steps.land import land
+from orchestrator.steps.project import Project
+from orchestrator.steps.standing import Library, Situation, situation, spec_path
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What landed.
+
+    Attributes:
+        task: its id.
+        changed: False when it had landed before.
+        commit: the commit that landed it.
+        files: the paths taken from the working tree.
+        outside: uncommitted paths outside the spec's files, left as they are.
+    """
+
+    task: str
+    changed: bool
+    commit: str
+    files: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+
+
+def adopt(project: Project, task: str, who: str, told: str) -> Adopted:
+    """Land the uncommitted changes inside the files of the spec of `task`, once they are verified.
+
+    Args:
+        project: the doors; documents a person edited are already taken in.
+        task: the task's exact id.
+        who: recorded as the attempt's agent.
+        told: what to write into its result; may be empty.
+
+    Raises:
+        OrchestratorError: verify is red or the change is refused (with the output; nothing changed), or the
+            task has no spec or was dropped.
+    """
+    library = Library()
+    base = project.checkout.tip()
+    now = situation(project.git, base, library, project.config.phases)
+    if task in now.ledger.landed:
+        claim.release(project.git, task)
+        return Adopted(task, changed=False, commit=now.ledger.landed[task])
+    _refuse_unlandable(now, task)
+    patterns = [file.path for file in now.plan.specs[task].files]
+    paths = uncommitted(project.git)
+    inside = [path for path in paths if policy.covers(patterns, path)]
+    changes = as_changes(project.git, project.place.root, base, inside)
+    attempt = _attempt(project, now, now.plan.tasks[task], who, told)
+    attempt = replace(attempt, commit=record(project.git, attempt, changes, base))
+    taken = [change.path for change in changes]
+    landed = dict(_land(project, library, attempt, taken))
+    claim.release(project.git, task)
+    outside = tuple(path for path in paths if path not in taken)
+    return Adopted(task, changed=True, commit=landed[task], files=tuple(taken), outside=outside)
+
+
+def _refuse_unlandable(now: Situation, task: str) -> None:
+    if task not in now.plan.specs:
+        raise OrchestratorError(
+            f"{task} has no spec: which files are its own is not said",
+            where=spec_path(task),
+            hint=f"orchestrator spec new {task}",
+            code=Exit.PRECONDITION,
+        )
+    if task in now.standing().dropped:
+        raise OrchestratorError(
+            f"{task} was dropped",
+            where=f"TODO.md:{now.plan.tasks[task].line}",
+            hint="write `- [ ]` in that line to take it back into the plan",
+            code=Exit.PRECONDITION,
+        )
+
+
+def _attempt(project: Project, now: Situation, task: Task, who: str, told: str) -> Attempt:
+    numbers = [attempt.number for attempt in load(project.git, task.id)]
+    result = f"## Result: {one_line(task.title)}\n\n**Status**: Complete\n**Decisions**: {one_line(told, 2_000)}\n"
+    return Attempt(
+        task=task.id,
+        number=max([*numbers, now.ledger.reopened.get(task.id, 0)]) + 1,
+        commit="",
+        base=now.commit,
+        spec=now.spec_ids[task.id],
+        agent=who,
+        fate=Fate.FINISHED,
+        failure=None,
+        seconds=0.0,
+        detail="",
+        result=result.encode() if told.strip() else b"",
+        when=project.clock.now(),
+    )
+
+
+def _land(project: Project, library: Library, attempt: Attempt, taken: Sequence[str]) -> list[tuple[str, str]]:
+    """Land the attempt, or forget it again: a person's red try is not held against the task."""
+    outcome = None
+    try:
+        outcome = land(project, library, [attempt], [], threading.Event(), taken=taken)
+    finally:
+        if outcome is None or not outcome.landed:
+            move(project.git, [Move(attempt.ref, ZERO)], f"{attempt.task} did not land")
+    if outcome.landed:
+        return outcome.landed
+    sent_back = outcome.returned[-1] if outcome.returned else None
+    why = sent_back.detail if sent_back else "the branch or the spec changed meanwhile"
+    kind = sent_back.failure if sent_back and sent_back.failure else "refused"
+    raise OrchestratorError(
+        f"{attempt.task} did not land ({kind}); your files are as they were\n{why.rstrip()}",
+        hint=f"mend it, then: orchestrator task done {attempt.task}",
+    )

@@ -1,0 +1,136 @@
+"""Authoring by hand: a task put into TODO.md, a spec written for it; nothing is written over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator import plan as planning
+from orchestrator import render
+from orchestrator.documents import paths as naming
+from orchestrator.documents import task_id
+from orchestrator.documents.spec import Spec
+from orchestrator.documents.todo import Task, Todo
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import one_line
+from orchestrator.plan import Plan
+from orchestrator.steps import desk as desks
+from orchestrator.steps.standing import TODO, phases_in, spec_path
+from orchestrator.workspace import read_own, write_durably
+
+
+@dataclass(frozen=True)
+class Added:
+    """A task as TODO.md has it; `changed` is False when it stood there before."""
+
+    task: str
+    title: str
+    phase: str
+    after: tuple[str, ...]
+    line: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A task to be: its id, title, phase (empty for the usual one), and what must land before it."""
+
+    name: str
+    title: str
+    phase: str
+    after: tuple[str, ...]
+
+
+def add_task(root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
+    """Write the task `wanted` into TODO.md, under the heading of its phase.
+
+    Raises:
+        OrchestratorError: no TODO.md, an id that is none or is taken, an unknown phase or dependency.
+    """
+    desk, todo, plan = desks.required(root, phases)
+    phase = _phase(plan, wanted.phase)
+    if not task_id.valid(wanted.name):
+        raise OrchestratorError(f"{wanted.name!r} cannot be an id", hint=task_id.RULE, code=Exit.USAGE)
+    known = todo.task(wanted.name)
+    if known is not None:
+        return _same(plan, known, replace(wanted, phase=phase if wanted.phase else ""))
+    grown = todo.add(wanted.name, wanted.title, _heading(todo, plan, phase), wanted.after)
+    fresh = planning.build(grown, desk.specs, phases or phases_in(desk.state), TODO)
+    if read_own(root, TODO) != todo.render():
+        raise OrchestratorError(f"{TODO} changed meanwhile", hint="the same command again", code=Exit.PRECONDITION)
+    write_durably(root / TODO, grown.render())
+    return _added(fresh, fresh.tasks[wanted.name], changed=True)
+
+
+def _phase(plan: Plan, said: str) -> str:
+    found = planning.match_phase(said or "IMPLEMENTING", plan.phases)
+    if found is None and said:
+        raise OrchestratorError(
+            f"{said!r} is no phase", hint=f"one of: {', '.join(plan.phases)}", code=Exit.PRECONDITION
+        )
+    return found or plan.phases[0]
+
+
+def _heading(todo: Todo, plan: Plan, phase: str) -> str:
+    """Return the last heading that means `phase`, or the phase's name for a new one."""
+    headings = [heading.text for heading in todo.text.scan.headings]
+    fitting = [text for text in headings if planning.match_phase(text, plan.phases) == phase]
+    return fitting[-1] if fitting else phase.capitalize()
+
+
+def _same(plan: Plan, known: Task, wanted: Wanted) -> Added:
+    facts = (one_line(wanted.title), wanted.after, wanted.phase or plan.phase_of[known.id])
+    if facts != (known.title, known.after, plan.phase_of[known.id]):
+        raise OrchestratorError(
+            f"there is a task {known.id} already: {known.title}",
+            where=f"{TODO}:{known.line}",
+            hint="take another id, or change that line by hand",
+            code=Exit.PRECONDITION,
+        )
+    return _added(plan, known, changed=False)
+
+
+def _added(plan: Plan, task: Task, *, changed: bool) -> Added:
+    return Added(task.id, task.title, plan.phase_of[task.id], task.after, task.line, changed)
+
+
+@dataclass(frozen=True)
+class NewSpec:
+    """A spec's path; `changed` is False when these very bytes stood there before."""
+
+    task: str
+    path: str
+    changed: bool
+
+
+def new_spec(root: Path, task: Task, title: str, files: Sequence[str], reads: Sequence[str]) -> NewSpec:
+    """Write the spec of `task` from the template.
+
+    Raises:
+        OrchestratorError: another spec stands there, or a path cannot be named in one.
+    """
+    for path in (*files, *reads):
+        fault = naming.fault(path)
+        if fault:
+            raise OrchestratorError(f"{fault[0]}: {path!r}", hint=fault[1], code=Exit.USAGE)
+    values = {
+        "title": one_line(title) or one_line(task.title),
+        "goal": "",
+        "files": [_entry(path) for path in files],
+        "reads": [_entry(path) for path in reads],
+    }
+    target, data = spec_path(task.id), render.document("spec.md.j2", values)
+    Spec.parse(data, target)
+    here = read_own(root, target)
+    if here is not None and here != data:
+        raise OrchestratorError(
+            f"{target} is there already",
+            hint=f"change it by hand, or delete it first: {target}",
+            code=Exit.PRECONDITION,
+        )
+    if here is None:
+        write_durably(root / target, data)
+    return NewSpec(task.id, target, changed=here is None)
+
+
+def _entry(path: str) -> str:
+    return f"`{path}`" if " " in path else path

@@ -1,0 +1,197 @@
+"""Restoring: forward to an old checkpoint's tree, code and state; forking: another branch from there."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.documents.result import Status
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.attempts import load
+from orchestrator.repo.commits import Draft, build
+from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.history import Entry, walk
+from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
+from orchestrator.repo.trees import differences, entries
+from orchestrator.steps.dirt import uncommitted
+from orchestrator.steps.message import Facts, message
+from orchestrator.steps.project import Project
+from orchestrator.steps.standing import TODO, Library, Situation, situation
+from orchestrator.steps.take_in import take_in
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in history to go to: what it is called, and its commit."""
+
+    name: str
+    commit: str
+    tree: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Return:
+    """What a restore does, or would do.
+
+    Attributes:
+        point: where to.
+        changed: False when the files are those of the point already.
+        files: every path that changes.
+        reopened: tasks that are open again, as `task/N`: attempts up to N no longer count.
+        landed: tasks that had been reopened since, and are done again.
+        commit: the new commit; empty for a dry run.
+    """
+
+    point: Point
+    changed: bool
+    files: tuple[str, ...] = ()
+    reopened: tuple[str, ...] = ()
+    landed: tuple[str, ...] = ()
+    commit: str = ""
+
+
+def find_point(git: Git, wanted: str, tip: str) -> Point:
+    """Return the checkpoint or commit that `wanted` names: `7`, `0007`, or a commit on this branch.
+
+    Raises:
+        OrchestratorError: there is none, or the commit is not part of the branch.
+    """
+    history = list(walk(git, tip))
+    for entry in history:
+        number = entry.get("Checkpoint")
+        if wanted.isdecimal() and number.isdecimal() and int(number) == int(wanted):
+            return _point(entry, number)
+    commit = resolve(git, wanted) if wanted and not wanted.startswith("-") else None
+    found = next((entry for entry in history if entry.commit == commit), None)
+    if found is None:
+        numbers = [int(entry.get("Checkpoint")) for entry in history if entry.get("Checkpoint").isdecimal()]
+        span = f"checkpoints here: {min(numbers):04d} to {max(numbers):04d}; " if numbers else "no checkpoint yet; "
+        said = "is not part of this branch" if commit else "is no checkpoint and no commit"
+        raise OrchestratorError(f"{wanted!r} {said}", hint=f"{span}orchestrator log", code=Exit.PRECONDITION)
+    return _point(found, found.get("Checkpoint") or found.commit[:10])
+
+
+def _point(entry: Entry, name: str) -> Point:
+    return Point(name, entry.commit, entry.tree, entry.subject)
+
+
+def plan_return(git: Git, point: Point, now: Situation, phases: tuple[str, ...]) -> Return:
+    """Say what going to `point` changes. Reads only.
+
+    Raises:
+        OrchestratorError: there was no plan yet at that point.
+    """
+    changes = differences(git, now.commit, point.commit)
+    if not changes:
+        return Return(point, changed=False)
+    if TODO not in entries(git, point.commit, [TODO]):
+        raise OrchestratorError(
+            f"{point.name} is from before the plan: there is no {TODO} in it",
+            hint=f"orchestrator fork {point.name} NAME   # a branch from there",
+            code=Exit.PRECONDITION,
+        )
+    then = situation(git, point.commit, Library(), phases)
+    again = tuple(task for task in then.ledger.landed if task not in now.ledger.landed)
+    files = tuple(change.path for change in changes)
+    return Return(point, changed=True, files=files, reopened=_reopened(git, point, now, then), landed=again)
+
+
+def _reopened(git: Git, point: Point, now: Situation, then: Situation) -> tuple[str, ...]:
+    """Return `task/N` for what landed after the point, and for what was only tried since."""
+    moment = next(walk(git, point.commit, "-1")).when
+    attempts = load(git)
+    dead_then = {task for task, result in then.results.items() if result.status is Status.DEAD}
+    tried = {attempt.task for attempt in attempts if attempt.when > moment} - dead_then
+    open_again = {*now.ledger.landed, *tried} - then.ledger.landed.keys()
+    highest = dict(now.ledger.reopened)
+    for attempt in attempts:
+        highest[attempt.task] = max(attempt.number, highest.get(attempt.task, 0))
+    return tuple(f"{task}/{highest.get(task, 0)}" for task in sorted(open_again))
+
+
+def restore(project: Project, wanted: str) -> Return:
+    """Make a new commit whose tree is that of the checkpoint `wanted`, and bring the checkout to it.
+
+    Raises:
+        OrchestratorError: no such checkpoint, or uncommitted changes are in the way (named; nothing changed).
+    """
+    git, phases = project.git, project.config.phases
+    point = find_point(git, wanted, project.checkout.tip())
+    _refuse_in_the_way(project, point)
+    take_in(project)
+    now = situation(git, project.checkout.tip(), Library(), phases)
+    plan = plan_return(git, point, now, phases)
+    if not plan.changed:
+        return plan
+    changes = sorted(differences(git, now.commit, point.commit), key=lambda change: change.mode != "000000")
+    pairs = [("Restore", point.name), *(("Reopen", value) for value in plan.reopened)]
+    pairs += [("Task", task) for task in plan.landed]
+    facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
+    body = [f"Back to {point.name} ({point.commit[:10]}): {point.subject}"]
+    text = message(f"restore: {point.name}", body, pairs, facts)
+    draft = Draft(text, tuple(changes), project.clock.now(), parent=now.commit)
+    commit = build(git, f"{OURS}/candidate", [draft])[0]
+    project.lock.check()
+    project.checkout.advance(now.commit, commit, f"restore {point.name}")
+    return replace(plan, commit=commit)
+
+
+def _refuse_in_the_way(project: Project, point: Point) -> None:
+    wanted = {change.path for change in differences(project.git, "HEAD", point.commit)}
+    blocking = [path for path in uncommitted(project.git) if _meets(path, wanted)]
+    if blocking:
+        raise OrchestratorError(
+            f"uncommitted changes are in the way: {', '.join(blocking[:20])}",
+            hint=f"commit or stash them (git stash push -u -- PATH), then: orchestrator restore {point.name}",
+            code=Exit.PRECONDITION,
+        )
+
+
+def _meets(path: str, wanted: set[str]) -> bool:
+    parents = {path[:at] for at, char in enumerate(path) if char == "/"}
+    return path in wanted or not parents.isdisjoint(wanted) or any(name.startswith(f"{path}/") for name in wanted)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch from an old checkpoint; `changed` is False when it stood there before, or for a dry run."""
+
+    name: str
+    point: Point
+    changed: bool
+
+
+def fork(git: Git, git_dir: Path, wanted: str, name: str, *, dry_run: bool) -> Branch:
+    """Make the branch `name` at the checkpoint `wanted`; what is checked out stays.
+
+    Raises:
+        OrchestratorError: no such checkpoint, a name git does not take, or a branch of that name elsewhere.
+    """
+    point = find_point(git, wanted, head(git).commit)
+    if name.startswith("-") or name == "HEAD" or git.attempt("check-ref-format", f"refs/heads/{name}").returncode:
+        raise OrchestratorError(
+            f"{name!r} cannot name a branch",
+            hint="letters, digits, - and /, such as try/other-way",
+            code=Exit.USAGE,
+        )
+    ref = f"refs/heads/{name}"
+    there = resolve(git, ref)
+    if there == point.commit or (there is None and dry_run):
+        return Branch(name, point, changed=False)
+    if there is not None:
+        raise _taken(name)
+    try:
+        move(git, [Move(ref, point.commit, ZERO)], f"fork {point.name}")
+    except GitError as error:
+        if lost_race(error):
+            raise _taken(name) from error
+        raise
+    make_durable(git_dir, ref)
+    return Branch(name, point, changed=True)
+
+
+def _taken(name: str) -> OrchestratorError:
+    return OrchestratorError(
+        f"there is a branch {name} already",
+        hint=f"take another name, or: git switch {name}",
+        code=Exit.PRECONDITION,
+    )

@@ -1,0 +1,125 @@
+"""The diagnosis: all that is not right here, each with why it matters and the command that mends it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import Config, load
+from orchestrator.errors import OrchestratorError
+from orchestrator.repo import heal
+from orchestrator.repo.git import Git
+from orchestrator.repo.history import Ledger
+from orchestrator.repo.locate import Place
+from orchestrator.repo.refs import OURS, head, resolve
+from orchestrator.steps import desk as desks
+from orchestrator.steps.claim import at_work
+from orchestrator.steps.desk import Desk
+from orchestrator.steps.standing import spec_path
+from orchestrator.views import machine, papers
+from orchestrator.views.checklist import Item, checklist, checklist_text
+from orchestrator.views.findings import Finding, Severity, of_error, shown
+from orchestrator.views.tasks import history
+from orchestrator.workspace import Folders, is_locked
+
+FIX = "orchestrator doctor --fix"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        healthy: whether there is no error.
+        total: how many findings there are.
+        findings: the worst twenty of them, or all: each with severity, what, why, fix and where.
+        checklist: the orchestration checklist, before a first run; empty later.
+        done: what `--fix` or `--rebuild` did, one sentence each.
+        changed: whether they did anything.
+    """
+
+    healthy: bool
+    total: int
+    findings: tuple[Finding, ...]
+    checklist: tuple[Item, ...]
+    done: tuple[str, ...] = ()
+    changed: bool = False
+
+
+def diagnose(place: Place, git: Git, env: Mapping[str, str], lock: Path, done: tuple[str, ...] = ()) -> Diagnosis:
+    """Look at everything. Reads only.
+
+    Args:
+        place: the repository.
+        git: git, at its top.
+        env: the environment, for the configuration and for looking commands up.
+        lock: the instance lock's file.
+        done: what was mended just before.
+    """
+    known = history(git)
+    config, found = _configuration(place.root, env)
+    desk = desks.read(place.root, config.phases if config else ())
+    found += [*_branch(git), *machine.packages(), *machine.disk(place.root)]
+    if config:
+        found += machine.commands(config, place.root, env, _wanted(desk, known))
+    found += papers.documents(desk, known, place.root, git)
+    if not is_locked(lock):
+        found += _left_behind(place, git)
+    items = checklist(desk, config, place.root) if config and known.checkpoint == 0 else ()
+    healthy = all(finding.severity is not Severity.ERROR for finding in found)
+    return Diagnosis(healthy, len(found), tuple(found), items, done, bool(done))
+
+
+def _configuration(root: Path, env: Mapping[str, str]) -> tuple[Config | None, list[Finding]]:
+    try:
+        return load(root, env)[0], []
+    except OrchestratorError as error:
+        return None, [of_error(error)]
+
+
+def _branch(git: Git) -> list[Finding]:
+    try:
+        head(git)
+    except OrchestratorError as error:
+        unborn = resolve(git, "HEAD") is None
+        return [of_error(error, Severity.NOTE if unborn else Severity.ERROR)]
+    return []
+
+
+def _wanted(desk: Desk, known: Ledger) -> dict[str, str]:
+    """Return the agents that open tasks ask for, each with a spec that does."""
+    settled = {*known.landed, *desk.standing(known).dropped}
+    tasks = desk.plan.tasks if desk.plan else {}
+    return {spec.agent: spec_path(name) for name, spec in desk.specs.items() if name in tasks and name not in settled}
+
+
+def _left_behind(place: Place, git: Git) -> list[Finding]:
+    """Return what a killed leader or git left, when no leader is at work."""
+    found = []
+    folders = Folders(place.root)
+    for lock in heal.abandoned(place):
+        name = str(lock.relative_to(place.root)) if lock.is_relative_to(place.root) else str(lock)
+        found.append(Finding(Severity.ERROR, f"a stale git lock: {name}", "git refuses to commit", FIX))
+    tasks = ", ".join(sorted(at_work(folders.worktrees)))
+    if tasks:
+        why = "the work is kept; the next run records it and goes on"
+        found.append(Finding(Severity.WARNING, f"an abandoned run: {tasks} were at work", why, "orchestrator run"))
+    if resolve(git, f"{OURS}/advance/to"):
+        why = "the checkout may be half-way between two commits"
+        found.append(Finding(Severity.ERROR, "a landing was cut short", why, FIX))
+    if folders.home.is_dir() and not (folders.home / ".gitignore").exists():
+        why = "git would show what is in it"
+        found.append(Finding(Severity.WARNING, ".orchestrator/ has no .gitignore", why, FIX))
+    return found
+
+
+def text(seen: Diagnosis) -> str:
+    """Return the findings, then the checklist."""
+    lines = [*(f"fixed: {line}" for line in seen.done), *shown(seen.findings)]
+    bad = [finding for finding in seen.findings if finding.severity is not Severity.NOTE]
+    if not bad:
+        lines.insert(len(seen.done), "nothing is wrong")
+    if seen.total > len(seen.findings):
+        lines.append(f"and {seen.total - len(seen.findings)} more")
+    if seen.checklist:
+        lines += ["before the first run:", *checklist_text(seen.checklist)]
+    return "\n".join(lines)

@@ -1,0 +1,220 @@
+"""`task` and `spec`: the plan's steps for a person, or for an outside agent that leads by itself."""
+
+import json
+import subprocess
+import sys
+
+from harness import Repo
+
+
+def started(repo: Repo, *tasks: str, verify: str = "") -> None:
+    repo.config(verify=verify)
+    repo.task(*tasks)
+    for line in tasks:
+        name = line.split(":")[0]
+        repo.spec(name, f"{name}.txt")
+    repo.commit("the plan")
+
+
+def status(repo: Repo) -> dict[str, str]:
+    return {
+        row["id"]: row["status"] for row in repo.run("task", "list", "--all", "--json").json["data"]["tasks"]
+    }
+
+
+def test_add_writes_one_line_and_twice_changes_nothing(repo: Repo) -> None:
+    repo.run("init")
+    before = repo.read("TODO.md")
+    added = repo.run("task", "add", "one", "The first", "--json").json["data"]
+    assert (added["phase"], added["changed"]) == ("IMPLEMENTING", True)
+    repo.run("task", "add", "two", "The second", "--after", "one")
+    assert (
+        repo.run("task", "add", "two", "The second", "--after", "one", "--json").json["data"]["changed"]
+        is False
+    )
+    repo.run("task", "add", "three", "The third", "--phase", "testing")
+    lines = [line for line in repo.read("TODO.md").split("\n") if line not in before.split("\n")]
+    assert lines == ["- [ ] one: The first", "- [ ] two: The second (after: one)", "- [ ] three: The third"]
+    rows = repo.run("task", "list", "--json").json["data"]["tasks"]
+    assert [row["phase"] for row in rows] == ["IMPLEMENTING", "IMPLEMENTING", "TESTING"]
+
+
+def test_add_refuses_what_the_plan_cannot_hold(repo: Repo) -> None:
+    started(repo, "one: The first")
+    before = repo.read("TODO.md")
+    assert "cannot be an id" in repo.run("task", "add", "No Id", "x", code=2).err
+    assert "which is no task" in repo.run("task", "add", "two", "x", "--after", "oen", code=5).err
+    assert "is no phase" in repo.run("task", "add", "two", "x", "--phase", "COOKING", code=5).err
+    assert "TODO.md:5: there is a task one already" in repo.run("task", "add", "one", "other", code=5).err
+    assert repo.read("TODO.md") == before
+
+
+def test_list_says_what_each_task_waits_for(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second (after: one)", "three: The third")
+    (repo.root / "specs/three.md").unlink()
+    repo.run("task", "next", "--claim", "--as", "ann")
+    rows = {
+        row["id"]: (row["status"], row["why"])
+        for row in repo.run("task", "list", "--json").json["data"]["tasks"]
+    }
+    assert rows["one"][0] == "claimed"
+    assert rows["one"][1].startswith("by ann on ")
+    assert rows["two"] == ("blocked", "after one")
+    assert rows["three"] == ("blocked", "no spec: orchestrator spec new three")
+
+
+def test_list_is_bounded(repo: Repo) -> None:
+    repo.task(*[f"t{number}: Task {number}" for number in range(30)])
+    said = repo.run("task", "list", "--json").json
+    assert (len(said["data"]["tasks"]), said["data"]["total"], said["truncated"]) == (20, 30, True)
+    assert len(repo.run("task", "list", "--all").out.strip().split("\n")) == 31
+
+
+def test_eight_claimers_never_get_the_same_task(repo: Repo) -> None:
+    started(repo, *[f"t{number}: Task {number}" for number in range(6)])
+    argv = [sys.executable, "-m", "orchestrator", "task", "next", "--claim", "--json"]
+    running = [
+        subprocess.Popen(argv, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    answers = [json.loads(process.communicate(timeout=60)[0])["data"]["task"] for process in running]
+    assert sorted(answers) == ["", "", "t0", "t1", "t2", "t3", "t4", "t5"]
+
+
+def test_release_gives_a_task_back(repo: Repo) -> None:
+    started(repo, "one: The first")
+    assert repo.run("task", "next", "--claim", "--json").json["data"]["task"] == "one"
+    assert repo.run("task", "next", "--claim", "--json").json["data"]["task"] == ""
+    assert repo.run("task", "release", "o", "--json").json["data"] == {"task": "one", "changed": True}
+    assert repo.run("task", "release", "one", "--json").json["data"]["changed"] is False
+    assert repo.run("task", "next", "--claim", "--json").json["data"]["task"] == "one"
+
+
+def test_a_claimed_task_keeps_others_off_its_files(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second", "three: The third")
+    repo.spec("two", "one.txt")
+    repo.run("task", "next", "--claim")
+    assert repo.run("task", "next", "--json").json["data"]["task"] == "three"
+
+
+def test_done_lands_the_changes_inside_the_spec_and_leaves_the_rest(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second", verify="grep -q mine one.txt")
+    repo.run("task", "next", "--claim")
+    repo.write("one.txt", "mine\n")
+    repo.write("other.txt", "not yet\n")
+    repo.write("README.md", "# Changed\n")
+    said = repo.run("task", "done", "one", "-m", "Kept it short", "--as", "ann", "--json").json
+    assert said["data"]["files"] == ["one.txt"]
+    assert said["warnings"] == ["left alone, outside the files of one: README.md, other.txt"]
+    assert repo.landed() == ["one"]
+    assert "- [x] one: The first" in repo.git("show", "HEAD:TODO.md")
+    assert "Kept it short" in repo.git("log", "-1", "--format=%B")
+    assert (
+        repo.git("log", "-1", "--format=%an %(trailers:key=Verified,valueonly)")
+        == "ann proved by `grep -q mine one.txt`\n"[:-1]
+    )
+    assert repo.git("status", "--porcelain") == " M README.md\n?? other.txt"
+    assert status(repo) == {"one": "done", "two": "ready"}
+    assert repo.run("task", "done", "one", "--json").json["data"]["changed"] is False
+
+
+def test_done_is_refused_when_verify_is_red_and_nothing_changes(repo: Repo) -> None:
+    started(repo, "one: The first", verify="echo the check said no; exit 1")
+    repo.write("one.txt", "mine\n")
+    head = repo.git("rev-parse", "HEAD")
+    said = repo.run("task", "done", "one", code=1)
+    assert said.err == (
+        "error: one did not land (deterministic); your files are as they were\nthe check said no\n"
+        "hint: mend it, then: orchestrator task done one\n"
+    )
+    assert (repo.git("rev-parse", "HEAD"), repo.read("one.txt")) == (head, "mine\n")
+    assert repo.git("status", "--porcelain") == "?? one.txt"
+    assert repo.git("for-each-ref", "refs/orchestrator/attempts") == ""
+
+
+def test_done_takes_deletions_modes_and_staged_changes(repo: Repo) -> None:
+    repo.write("old.txt", "old\n")
+    repo.config(verify="test ! -e old.txt && test -x new.sh")
+    repo.task("one: The first")
+    repo.spec("one", "old.txt", "new.sh")
+    repo.commit("the plan")
+    repo.git("rm", "-q", "old.txt")
+    repo.write("new.sh", "#!/bin/sh\n").chmod(0o755)
+    repo.git("add", "new.sh")
+    repo.run("task", "done", "one")
+    assert repo.git("status", "--porcelain") == ""
+    assert repo.git("ls-tree", "-r", "HEAD", "new.sh", "old.txt").startswith("100755")
+
+
+def test_done_names_what_it_cannot_do(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second")
+    (repo.root / "specs/two.md").unlink()
+    assert "hint: did you mean two?" in repo.run("task", "done", "twoo", code=5).err
+    assert "could be more than one" not in repo.run("task", "done", "on").err
+    assert "hint: orchestrator spec new two" in repo.run("task", "done", "two", code=5).err
+
+
+def test_spec_new_never_writes_over_one(repo: Repo) -> None:
+    repo.run("init")
+    repo.run("task", "add", "one", "The first")
+    argv = ("spec", "new", "one", "--file", "src/a b.py", "--read", "README.md", "--json")
+    assert repo.run(*argv).json["data"] == {"task": "one", "path": "specs/one.md", "changed": True}
+    assert "- `src/a b.py`\n" in repo.read("specs/one.md")
+    assert repo.run(*argv).json["data"]["changed"] is False
+    assert "is there already" in repo.run("spec", "new", "one", code=5).err
+    assert 'hint: orchestrator task add nope "TITLE"' in repo.run("spec", "new", "nope", code=5).err
+    assert "a path inside" in repo.run("spec", "new", "one", "--file", ".git/config", code=2).err
+
+
+def test_spec_lint_finds_what_would_be_refused_and_who_meets(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second", "three: The third (after: one)")
+    repo.spec("two", "one.txt", "CLAUDE.md")
+    repo.spec("three", "one.txt", "README.md")
+    said = repo.run("spec", "lint", "--all", "--json", code=1).json["data"]
+    assert [(f["where"], f["what"]) for f in said["findings"] if f["severity"] == "error"] == [
+        ("specs/two.md:10", "CLAUDE.md is protected")
+    ]
+    meets = [f["what"] for f in said["findings"] if "same file" in f["what"]]
+    assert meets == ["one and two may change the same file", "two and three may change the same file"]
+    assert repo.run("spec", "lint", "three", "--json").json["data"]["errors"] == 0
+    assert "hint: did you mean three?" in repo.run("spec", "lint", "thre3", code=5).err
+
+
+def test_spec_show_gives_what_the_next_attempt_gets(repo: Repo) -> None:
+    repo.task("one: The first")
+    repo.spec("one", "one.txt", goal="Say hello.")
+    repo.shell_agent("echo it broke >&2; exit 1", more="[limits]\nattempts = 1\n")
+    repo.run("run", code=1)
+    text = repo.run("spec", "show", "one").out
+    assert text.startswith("# Spec: one\n")
+    assert "attempt 2, from commit" in text
+    assert "### Attempt 1 did not land (deterministic)" in text
+    assert "it broke" in text
+
+
+def test_spec_show_hands_over_what_came_before(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second (after: one)")
+    repo.write("one.txt", "mine\n")
+    repo.run("task", "done", "one", "-m", "Names are short")
+    assert "- `one` has landed before this: one.txt; Names are short\n" in repo.run("spec", "show", "two").out
+
+
+def test_the_leader_leaves_a_claimed_task_and_its_files_alone(repo: Repo) -> None:
+    repo.task("one: The first", "two: The second", "three: The third")
+    repo.spec("one", "one.txt")
+    repo.spec("two", "two.txt")
+    repo.spec("three", "one.txt")
+    repo.shell_agent('for f; do echo done >> "$f"; done')
+    repo.commit("the plan")
+    assert repo.run("task", "next", "--claim", "--json").json["data"]["task"] == "one"
+    repo.run("run", code=None)
+    assert repo.landed() == ["two"]
+    repo.run("task", "release", "one")
+    repo.run("run")
+    assert repo.landed() == ["two", "one", "three"]
+
+
+def test_each_of_the_two_word_verbs_has_a_schema_of_its_own(repo: Repo) -> None:
+    started(repo, "one: The first")
+    assert repo.run("task", "list", "--json").json["schema"] == "orchestrator.task.list/1"
+    assert repo.run("spec", "show", "nope", "--json", code=5).json["schema"] == "orchestrator.spec.show/1"
