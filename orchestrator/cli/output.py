@@ -17,6 +17,8 @@ from orchestrator.plaintext import safe_text
 # A coding agent that calls us wants no colour and no live view, whatever its pseudo-terminal says.
 _AGENTS = ("CLAUDECODE", "CODEX_CI", "CODEX_SANDBOX", "GEMINI_CLI", "CURSOR_AGENT", "OPENCODE", "AIDER")
 
+_GROUPS = {"dlq", "spec", "task"}  # verbs of two words, each with a schema of its own
+
 
 @dataclass(frozen=True)
 class Next:
@@ -41,7 +43,9 @@ class Output:
     lively: bool
     notes: list[str] = field(default_factory=list)
 
-    def product(self, text: str, data: object, *, following: Sequence[Next] = (), truncated: bool = False) -> None:
+    def product(
+        self, text: str, data: object, *, following: Sequence[Next] = (), truncated: bool = False
+    ) -> None:
         """Print what the verb is for: `text`, or `data` (a dataclass or mapping) in the envelope."""
         if self.as_json:
             self._envelope(ok=True, data=data, following=following, truncated=truncated)
@@ -64,7 +68,12 @@ class Output:
     def failed(self, error: OrchestratorError) -> int:
         """Show `error` and return its exit code."""
         if self.as_json:
-            facts = {"message": error.message, "where": error.where, "hint": error.hint, "code": int(error.code)}
+            facts = {
+                "message": error.message,
+                "where": error.where,
+                "hint": error.hint,
+                "code": int(error.code),
+            }
             self._envelope(ok=False, data={"error": facts}, following=(), truncated=False)
         else:
             sys.stderr.write(f"error: {safe_text(str(error))}\n")
@@ -135,4 +144,5 @@ def from_environment(argv: Sequence[str], env: Mapping[str, str]) -> Output:
     lively = (terminal and not agent and not env.get("NO_COLOR")) or bool(env.get("FORCE_COLOR"))
     # A stream of events is JSON too: its last line is the envelope, also when that is an error.
     as_json = any(word == "--json" or word.startswith("--events") for word in argv)
-    return Output(words[0] if words else "status", as_json, lively)
+    depth = 2 if words and words[0] in _GROUPS else 1
+    return Output(".".join(words[:depth]) or "status", as_json, lively)

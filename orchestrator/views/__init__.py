@@ -1,0 +1,1 @@
+"""Views: pure reads of where things stand, each a frozen dataclass and its text."""

@@ -1,0 +1,86 @@
+"""How a run ended: what landed, what is dead or stuck and why, and what a person can do about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.plan import BLOCKED, COMPLETE
+from orchestrator.views.plain_lines import short
+
+_MOST = 20
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A task that landed, and the commit that carries it."""
+
+    task: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A run's report.
+
+    Attributes:
+        phase: the phase the workflow is in now; COMPLETE when all is done.
+        landed: what this run landed, oldest first.
+        dead: every dead letter, also older ones.
+        stuck: open task to the reason why it cannot start.
+        conflicts: the dead letters that a person's decision about a conflict would free.
+        stopped: the signal that ended the run, 0 for none.
+        changed: whether this run landed anything.
+    """
+
+    phase: str
+    landed: Sequence[Landing]
+    dead: Sequence[str]
+    stuck: Mapping[str, str]
+    conflicts: Sequence[str]
+    stopped: int
+    changed: bool
+
+
+def text(ending: Ending) -> str:
+    """Return the report for a person, bounded."""
+    return "\n".join(_lines(ending))
+
+
+def _lines(ending: Ending) -> Iterator[str]:
+    if ending.phase == COMPLETE and not ending.landed:
+        yield "nothing to do: every task is done"
+        return
+    yield f"phase {ending.phase}: {len(ending.landed)} landed" + (
+        ", stopped on request" if ending.stopped else ""
+    )
+    yield from _some([f"  landed {item.task} as {short(item.commit)}" for item in ending.landed])
+    yield from _some([f"  dead letter: {task}" for task in ending.dead])
+    others = {task: why for task, why in ending.stuck.items() if task not in ending.dead}
+    yield from _some([f"  stuck: {task}: {why}" for task, why in others.items()])
+
+
+def _some(lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:_MOST]
+    if len(lines) > _MOST:
+        yield f"  and {len(lines) - _MOST} more"
+
+
+def following(ending: Ending) -> Iterator[tuple[str, str]]:
+    """Yield the commands worth running next, each with why."""
+    if ending.stopped:
+        yield "orchestrator run", "carries on from here"
+        return
+    for task in ending.dead[:3]:
+        why = "a conflict that a person must settle" if task in ending.conflicts else "why it failed"
+        yield f"orchestrator dlq show {task}", why
+    missing = [task for task, why in ending.stuck.items() if why == "no spec"]
+    for task in missing[:3]:
+        yield f"orchestrator spec new {task}", "it has no spec yet"
+    if ending.phase == BLOCKED:
+        yield (
+            "orchestrator status",
+            "the workflow is BLOCKED: set `Current phase` in workflow-state.md to go on",
+        )
+    elif ending.phase == COMPLETE:
+        yield "orchestrator log", "what was done, commit by commit"
+    elif not ending.stuck:
+        yield "orchestrator run", "carries on with the next phase"

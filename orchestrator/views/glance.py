@@ -1,0 +1,168 @@
+"""What every view reads: the documents at HEAD, each parsed only when something of it is shown."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator import plan as planning
+from orchestrator.documents.result import Result
+from orchestrator.documents.spec import Spec
+from orchestrator.documents.state import State
+from orchestrator.documents.todo import Todo
+from orchestrator.errors import OrchestratorError
+from orchestrator.plan import COMPLETE, Plan, Standing
+from orchestrator.repo.git import Git
+from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.refs import resolve
+from orchestrator.repo.trees import Entry, blobs, entries
+from orchestrator.steps.standing import (
+    CHECKPOINTS,
+    SPECS,
+    STATE,
+    TODO,
+    Situation,
+    phases_in,
+    result_path,
+    spec_path,
+)
+from orchestrator.workspace import read_own
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a view reads from.
+
+    Attributes:
+        git: git at the checkout's top.
+        root: the checkout's top.
+        lock: the file a leader holds while it is at work.
+        phases: the configured phases, empty for the state file's own.
+        now: the moment ages are counted to.
+    """
+
+    git: Git
+    root: Path
+    lock: Path
+    phases: tuple[str, ...]
+    now: datetime
+
+    @cached_property
+    def tip(self) -> str:
+        """The commit that is checked out, empty where there is none yet."""
+        return resolve(self.git, "HEAD") or ""
+
+
+class Shelf(Mapping[str, Spec]):
+    """The specs by task, parsed when asked for: a thousand of them take longer than a person waits."""
+
+    def __init__(self, names: frozenset[str], read: Callable[[str], bytes]) -> None:
+        self._names = names
+        self._read = read
+        self._parsed: dict[str, Spec] = {}
+
+    def __getitem__(self, task: str) -> Spec:
+        if task not in self._names:
+            raise KeyError(task)
+        if task not in self._parsed:
+            self._parsed[task] = Spec.parse(self._read(task), spec_path(task))
+        return self._parsed[task]
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def look(sources: Sources) -> Situation | None:
+    """Return where the project stands at HEAD, or None where there is no plan.
+
+    A document that was never committed is read from the disk: the next run takes it in.
+
+    Raises:
+        DocumentError: TODO.md, the state file or an open task's result cannot be taken; with `file:line`.
+    """
+    found = _found(sources)
+    read = _contents(sources, found, [TODO, STATE])
+    if TODO not in read:
+        return None
+    todo = Todo.parse(read[TODO], TODO)
+    state = State.parse(read[STATE], STATE) if STATE in read else None
+    plan = planning.build(todo, _shelf(sources, found), sources.phases or phases_in(state), TODO)
+    known = ledger(sources.git, sources.tip) if sources.tip else Ledger({}, {}, 0, "")
+    return Situation(sources.tip, todo, state, plan, known, _results(sources, found, plan, known), {})
+
+
+def _found(sources: Sources) -> dict[str, Entry]:
+    if not sources.tip:
+        return {}
+    return entries(sources.git, sources.tip, [TODO, STATE, SPECS.rstrip("/")])
+
+
+def _contents(sources: Sources, found: Mapping[str, Entry], paths: list[str]) -> dict[str, bytes]:
+    committed = blobs(sources.git, [found[path].blob for path in paths if path in found])
+    read = {path: committed[found[path].blob] for path in paths if path in found}
+    fresh = {path: read_own(sources.root, path) for path in paths if path not in found}
+    return read | {path: data for path, data in fresh.items() if data is not None}
+
+
+def _shelf(sources: Sources, found: Mapping[str, Entry]) -> Shelf:
+    folder = sources.root / SPECS
+    fresh = [f"{SPECS}{item.name}" for item in folder.iterdir()] if folder.is_dir() else []
+    own = (path for path in {*found, *fresh} if path.startswith(SPECS) and path.endswith(".md"))
+    names = frozenset(path.removeprefix(SPECS).removesuffix(".md") for path in own if not path.endswith(".result.md"))
+    return Shelf(names, lambda task: _contents(sources, found, [spec_path(task)]).get(spec_path(task), b""))
+
+
+def _results(sources: Sources, found: Mapping[str, Entry], plan: Plan, known: Ledger) -> dict[str, Result]:
+    """Return the results of open tasks: those alone say something that the history does not."""
+    wanted = [task for task in plan.tasks if task not in known.landed and result_path(task) in found]
+    read = _contents(sources, found, [result_path(task) for task in wanted])
+    return {task: Result.parse(read[result_path(task)], result_path(task)) for task in wanted}
+
+
+def phase(now: Situation, standing: Standing) -> str:
+    """Return the phase the workflow is in; COMPLETE once every task is settled."""
+    if now.plan.tasks and all(standing.settled(task) for task in now.plan.tasks):
+        return COMPLETE
+    return planning.current_phase(now.plan, standing, now.phase) if now.plan.tasks else now.phase
+
+
+def workflow(sources: Sources, now: Situation) -> str:
+    """Return the workflow's name: as the state file says, as the history says, or the folder's."""
+    return (now.state.workflow if now.state else "") or now.ledger.workflow or sources.root.name
+
+
+def checkpoint_path(sources: Sources) -> str:
+    """Return the newest checkpoint file in HEAD's tree, empty where there is none."""
+    listed = entries(sources.git, sources.tip, [CHECKPOINTS.rstrip("/")]) if sources.tip else {}
+    numbered = [(int(number), path) for path in listed if (number := _number(path)).isdecimal()]
+    return max(numbered)[1] if numbered else ""
+
+
+def _number(path: str) -> str:
+    name = path.removeprefix(CHECKPOINTS)
+    return name.partition("-")[0] if "/" not in name and name.endswith(".md") else ""
+
+
+def read_text(sources: Sources, path: str) -> bytes:
+    """Return the bytes of `path` at HEAD, empty where there is no such file."""
+    name = f"{sources.tip}:{path}"
+    return blobs(sources.git, [name]).get(name, b"") if sources.tip and path else b""
+
+
+def own_text(sources: Sources, names: tuple[str, ...]) -> tuple[str, str]:
+    """Return the first of the files `names` that can be read: its name and text; both empty without one."""
+    for name in names:
+        try:
+            data = read_own(sources.root, name)
+        except (OrchestratorError, OSError):  # a symlink, a folder: the next name may do
+            continue
+        if data is not None:
+            return name, data.decode("utf-8", "replace")
+    return "", ""

@@ -1,0 +1,46 @@
+"""The documents of the re-entry pack, read from the repository."""
+
+from orchestrator.brief import Documents
+from orchestrator.documents.checkpoint import Checkpoint
+from orchestrator.errors import DocumentError
+from orchestrator.views.glance import Sources, checkpoint_path, look, own_text, phase, read_text, workflow
+from orchestrator.views.work import Work, work
+
+_CONVENTIONS = ("CLAUDE.md", "AGENTS.md")
+
+
+def documents(sources: Sources) -> Documents | None:
+    """Return what a brief is made from, or None where there is no plan.
+
+    Raises:
+        DocumentError: TODO.md, the state file or an open task's result cannot be taken; with `file:line`.
+    """
+    now = look(sources)
+    if now is None:
+        return None
+    path = checkpoint_path(sources)
+    source, conventions = own_text(sources, _CONVENTIONS)
+    return Documents(
+        now=now,
+        workflow=workflow(sources, now),
+        phase=phase(now, now.standing()),
+        checkpoint=_checkpoint(sources, path),
+        checkpoint_path=path,
+        conventions=conventions,
+        conventions_path=source,
+        notes=_notes(work(sources)),
+    )
+
+
+def _checkpoint(sources: Sources, path: str) -> Checkpoint | None:
+    try:
+        return Checkpoint.parse(read_text(sources, path), path) if path else None
+    except DocumentError:  # the pointer to it stays in the brief
+        return None
+
+
+def _notes(now: Work) -> list[str]:
+    if now.leader:
+        names = ", ".join(f"{item.task}/{item.attempt}" for item in now.running[:8]) or "nothing right now"
+        return [f"A leader is at work (process {now.leader.pid}); running: {names}"]
+    return ["An abandoned run is here: `orchestrator run` carries on"] if now.abandoned else []

@@ -1,0 +1,131 @@
+"""`status`: where the project stands, in at most 25 lines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from orchestrator import plan as planning
+from orchestrator.errors import DocumentError
+from orchestrator.plan import Standing
+from orchestrator.steps.chapter import read_stamp
+from orchestrator.steps.standing import STATE, TODO, Situation
+from orchestrator.views.glance import Sources, look, own_text, phase, workflow
+from orchestrator.views.work import Leader, Running, work
+
+_LISTED = 20  # in the data
+
+
+@dataclass(frozen=True)
+class PhaseCount:
+    """How far a phase is."""
+
+    name: str
+    done: int
+    total: int
+    current: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where the project stands; counts are of tasks.
+
+    Attributes:
+        planned: whether there is a plan at all.
+        leader: who leads now, None when nobody does.
+        running: attempts at work.
+        abandoned: nobody leads, and a run left worktrees behind.
+        dead: dead letters with their last failure; the first twenty of `dead_count`.
+        blocked: tasks that wait for a person or for one that does; the first twenty of `blocked_count`.
+        checkpoint: the last one's number, 0 for none; `checkpoint_at` is its minute.
+        edited: documents whose file is not what HEAD has: the next run takes them in.
+        problem: what keeps the documents from being read, as `file:line: what`.
+    """
+
+    planned: bool
+    workflow: str = ""
+    phase: str = ""
+    phases: tuple[PhaseCount, ...] = ()
+    done: int = 0
+    total: int = 0
+    dropped: int = 0
+    leader: Leader | None = None
+    running: tuple[Running, ...] = ()
+    abandoned: bool = False
+    dead: Mapping[str, str] = field(default_factory=dict)
+    dead_count: int = 0
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    blocked_count: int = 0
+    ready: bool = False
+    checkpoint: int = 0
+    checkpoint_at: datetime | None = None
+    edited: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def status(sources: Sources) -> Status:
+    """Read where the project stands. Nothing is written, and no lock is taken."""
+    at_work = work(sources)
+    shown = Status(
+        planned=True,
+        leader=at_work.leader,
+        running=at_work.running[:_LISTED],
+        abandoned=at_work.abandoned,
+    )
+    try:
+        now = look(sources)
+    except DocumentError as error:
+        return replace(shown, problem=f"{error} ({error.hint})")
+    if now is None:
+        return replace(shown, planned=False)
+    edited = tuple(_edited(sources, now))
+    return replace(_standing(shown, now), workflow=workflow(sources, now), edited=edited)
+
+
+def _standing(shown: Status, now: Situation) -> Status:
+    standing = now.standing()
+    current = phase(now, standing)
+    stuck = planning.stuck(now.plan, standing)
+    blocked = {task: why for task, why in stuck.items() if task not in standing.dead}
+    dead = [task for task in now.plan.tasks if task in standing.dead]
+    return replace(
+        shown,
+        phase=current,
+        phases=tuple(_phases(now, standing, current)),
+        done=len(standing.done),
+        total=len(now.plan.tasks) - len(standing.dropped),
+        dropped=len(standing.dropped),
+        dead={task: _failure(now, task) for task in dead[:_LISTED]},
+        dead_count=len(dead),
+        blocked=dict(list(blocked.items())[:_LISTED]),
+        blocked_count=len(blocked),
+        ready=bool(planning.ready(now.plan, standing, current, 1)),
+        checkpoint=now.ledger.checkpoint,
+        checkpoint_at=read_stamp(now.state.last_checkpoint) if now.state else None,
+    )
+
+
+def _phases(now: Situation, standing: Standing, current: str) -> Iterator[PhaseCount]:
+    total = dict.fromkeys(now.plan.phases, 0)
+    done = dict(total)
+    for task, name in now.plan.phase_of.items():
+        total[name] += task not in standing.dropped
+        done[name] += task in standing.done
+    for name in now.plan.phases:
+        yield PhaseCount(name, done[name], total[name], name == current)
+
+
+def _failure(now: Situation, task: str) -> str:
+    rows = now.results[task].attempts
+    return rows[-1].failure if rows else ""
+
+
+def _edited(sources: Sources, now: Situation) -> Iterator[str]:
+    before = {TODO: now.todo.render(), STATE: now.state.render() if now.state else b""}
+    for path, data in before.items():
+        name, text = own_text(sources, (path,))
+        if name and _lines(text) != _lines(data.decode("utf-8", "replace")):
+            yield path
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n")

@@ -1,0 +1,119 @@
+"""`status` in words: at most 25 lines, and the command that comes next."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from orchestrator.plaintext import one_line
+from orchestrator.plan import BLOCKED, COMPLETE
+from orchestrator.steps.standing import STATE, TODO
+from orchestrator.views.status import Status
+
+_ROWS, _FEW = 8, 3
+_BAR = 20
+_WIDTH = 110
+
+
+def following(shown: Status) -> tuple[str, str] | None:
+    """Return the command that comes next, and why; None while a leader is at work."""
+    if shown.leader:
+        return None
+    if not shown.planned:
+        return "orchestrator init", "there is no plan here: no TODO.md"
+    if shown.problem:
+        return "orchestrator doctor", "a document cannot be read"
+    if not shown.total:
+        return "orchestrator task add", f"{TODO} has no tasks yet"
+    if shown.abandoned:
+        return "orchestrator run", "an abandoned run: it carries on where that stopped"
+    return _onward(shown)
+
+
+def _onward(shown: Status) -> tuple[str, str]:
+    if shown.phase == COMPLETE:
+        return "orchestrator log", "every task is settled: this is what was done"
+    if shown.phase == BLOCKED:
+        return "orchestrator run", f"once `Current phase` in {STATE} is a phase again"
+    if shown.ready:
+        return "orchestrator run", f"{shown.total - shown.done} open"
+    if shown.dead:
+        return f"orchestrator dlq show {next(iter(shown.dead))}", "nothing can move without a decision on it"
+    missing = [task for task, why in shown.blocked.items() if why == "no spec"]
+    if missing:
+        return f"orchestrator spec new {missing[0]}", "nothing can move without its spec"
+    return "orchestrator run", f"{shown.total - shown.done} open"
+
+
+def text(shown: Status, now: datetime) -> str:
+    """Return the status as a person reads it; at most 24 lines, so that the next command is the 25th."""
+    if not shown.planned:
+        lines = ["No plan here: HEAD has no TODO.md.", "`orchestrator init` makes the files."]
+    elif shown.problem:
+        lines = [f"The documents at HEAD cannot be read: {one_line(shown.problem)}"]
+    else:
+        lines = [*_heading(shown), *_bars(shown), "", *_people(shown), _last(shown, now)]
+    fits = (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines + _at_work(shown))
+    return "\n".join(fits)
+
+
+def _heading(shown: Status) -> list[str]:
+    dropped = f", {shown.dropped} dropped" if shown.dropped else ""
+    return [
+        f"{one_line(shown.workflow, 40)}: {shown.phase}, {shown.done} of {shown.total} tasks landed{dropped}",
+        "",
+    ]
+
+
+def _bars(shown: Status) -> Iterator[str]:
+    current = next((n for n, row in enumerate(shown.phases) if row.current), len(shown.phases) - 1)
+    first = max(0, min(current - _ROWS // 2, len(shown.phases) - _ROWS))
+    rows = shown.phases[first : first + _ROWS]
+    width = min(40, max((len(row.name) for row in rows), default=0))
+    for row in rows:
+        filled = _BAR * row.done // row.total if row.total else 0
+        bar = "#" * filled + "." * (_BAR - filled)
+        mark = "  <-- CURRENT" if row.current else ""
+        yield f"  {one_line(row.name, 40):<{width}}  [{bar}] {row.done}/{row.total}{mark}"
+    if len(rows) < len(shown.phases):
+        yield f"  ... {len(shown.phases)} phases in all"
+
+
+def _people(shown: Status) -> Iterator[str]:
+    """What waits for a person."""
+    yield from _few("dead letter: ", shown.dead, shown.dead_count, "orchestrator dlq list")
+    yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list")
+    if shown.edited:
+        yield f"edited, taken in by the next run: {', '.join(shown.edited)}"
+
+
+def _few(word: str, found: Mapping[str, str], count: int, rest: str) -> Iterator[str]:
+    for task, why in list(found.items())[:_FEW]:
+        yield f"{word}{task}" + (f" ({one_line(why)})" if why else "")
+    if count > _FEW:
+        yield f"{word}... {count - _FEW} more: {rest}"
+
+
+def _at_work(shown: Status) -> list[str]:
+    if shown.abandoned:
+        return ["an abandoned run: `orchestrator run` carries on"]
+    if shown.leader is None:
+        return []
+    lines = [f"a leader is at work: process {shown.leader.pid}, since {shown.leader.since:%H:%M} UTC"]
+    lines += [f"  running: {item.task}, attempt {item.attempt}" for item in shown.running[:_FEW]]
+    more = len(shown.running) - _FEW
+    return lines + ([f"  ... and {more} more"] if more > 0 else [])
+
+
+def _last(shown: Status, now: datetime) -> str:
+    if not shown.checkpoint:
+        return "last checkpoint: none yet"
+    age = f", {ago((now - shown.checkpoint_at).total_seconds())}" if shown.checkpoint_at else ""
+    return f"last checkpoint: {shown.checkpoint:04d}{age}"
+
+
+def ago(seconds: float) -> str:
+    """Return an age in the largest unit that fits."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(seconds // size)
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
