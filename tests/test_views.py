@@ -1,0 +1,356 @@
+"""`status`, `log`, `inspect`, `diff`, `config`, `hook`: what they say, and that they only read."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness import Repo
+
+STATE = "# Workflow State\n\n**Workflow**: w\n**Current phase**: {phase}\n"
+GREEDY = '[ "$ORCHESTRATOR_TASK" = b ] && echo stray > stray.txt; echo "new $ORCHESTRATOR_TASK" > "$1"'
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A run that landed a, buried b (it writes outside its files), and holds c up behind it."""
+    repo = Repo(tmp_path_factory.mktemp("finished") / "repo").init()
+    repo.task("a: do a", "b: do b", "c: do c (after: b)", "d: do d")
+    for name in "abc":
+        repo.write(f"{name}.txt", "old\n")
+        repo.spec(name, f"{name}.txt")
+    repo.shell_agent(GREEDY, more="[limits]\nattempts = 2\n")
+    repo.commit("a project")
+    repo.run("run", code=None)
+    assert repo.landed() == ["a"]
+    return repo
+
+
+def everything(root: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(root)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_status_after_a_run(finished: Repo) -> None:
+    said = finished.run("status")
+    lines = said.out.split("\n")
+    assert lines[0] == "repo: IMPLEMENTING, 1 of 4 tasks landed"
+    assert "  IMPLEMENTING  [#####...............] 1/4  <-- CURRENT" in lines
+    assert lines[7:10] == ["dead letter: b (scope)", "blocked: d (no spec)", "blocked: c (waits for b)"]
+    assert lines[10].startswith("last checkpoint: 000")
+    assert said.err == "next: orchestrator dlq show b   # nothing can move without a decision on it\n"
+
+
+def test_a_bare_call_is_status(finished: Repo) -> None:
+    assert finished.run() == finished.run("status")
+
+
+VERBS = [
+    ("status",),
+    ("brief",),
+    ("log",),
+    ("inspect", "a"),
+    ("diff", "1"),
+    ("config", "show"),
+    ("hook", "stop"),
+]
+
+
+@pytest.mark.parametrize("argv", VERBS, ids=lambda argv: argv[0])
+def test_reading_verbs_change_no_byte(finished: Repo, argv: tuple[str, ...]) -> None:
+    before = everything(finished.root)
+    finished.run(*argv)
+    assert everything(finished.root) == before
+
+
+def test_status_where_nothing_is_planned(repo: Repo) -> None:
+    said = repo.run("status")
+    assert said.out == "No plan here: HEAD has no TODO.md.\n`orchestrator init` makes the files.\n"
+    assert said.err == "next: orchestrator init   # there is no plan here: no TODO.md\n"
+
+
+def test_status_without_a_commit(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "empty").init()
+    assert repo.run("status").out.startswith("No plan here")
+    repo.task("a: do a")
+    assert repo.run("status").out.startswith("empty: IMPLEMENTING, 0 of 1 tasks landed\n")
+
+
+def test_status_names_what_it_cannot_read_and_what_is_edited(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.commit()
+    repo.task("a: do a", "b: do b")
+    assert "edited, taken in by the next run: TODO.md\n" in repo.run("status").out
+    repo.write("TODO.md", "## Implementing\n\n- [ ] a: do a (after: z)\n")
+    repo.commit()
+    said = repo.run("status")
+    assert said.out.startswith("The documents at HEAD cannot be read: TODO.md:3: a comes after z, which is no task")
+    assert said.err == "next: orchestrator doctor   # a document cannot be read\n"
+
+
+def test_status_on_a_detached_head(finished: Repo, tmp_path: Path) -> None:
+    clone = Repo(tmp_path / "clone", finished.env)
+    subprocess.run(
+        ["git", "clone", "-q", str(finished.root), str(clone.root)],
+        env=finished.env,
+        check=True,
+        cwd=tmp_path,
+    )
+    clone.git("checkout", "-q", "--detach")
+    assert clone.run("status").out.startswith("repo: IMPLEMENTING, 1 of 4 tasks landed\n")
+
+
+def test_a_finished_workflow(repo: Repo) -> None:
+    repo.write("TODO.md", "## Implementing\n\n- [-] a: do a\n")
+    repo.commit()
+    said = repo.run("status")
+    assert said.out.startswith("repo: COMPLETE, 0 of 0 tasks landed, 1 dropped\n")
+    assert "\n\nNothing: the workflow is complete.\n\n" in repo.run("brief").out
+
+
+@contextmanager
+def leading(repo: Repo) -> Iterator[int]:
+    """Hold the leader's lock from another process, as a run does."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom orchestrator.workspace import instance_lock\n"
+        "with instance_lock(Path('.git/orchestrator.lock')):\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    held = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=repo.root,
+        env=repo.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert held.stdout
+    assert held.stdin
+    assert held.stdout.readline() == b"held\n"
+    yield held.pid
+    held.stdin.close()
+    held.stdout.close()
+    held.wait()
+
+
+def test_who_is_at_work_and_what_is_abandoned(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.commit()
+    repo.write(".orchestrator/attempts/a/2/order.json", "{}")
+    repo.write(".orchestrator/worktrees/a-2/x", "")
+    with leading(repo) as pid:
+        said = repo.run("status")
+        assert f"a leader is at work: process {pid}, since " in said.out
+        assert "  running: a, attempt 2\n" in said.out
+        assert said.err == ""
+        assert f"process {pid}); running: a/2" in repo.run("brief").out
+    after = repo.run("status")
+    assert after.out.endswith("an abandoned run: `orchestrator run` carries on\n")
+    assert after.err.startswith("next: orchestrator run   # an abandoned run")
+    repo.git("update-ref", "refs/orchestrator/attempts/a/2", "HEAD")
+    assert "abandoned" not in repo.run("status").out
+
+
+def test_twenty_five_lines_at_most(repo: Repo) -> None:
+    phases = "".join(f"| P{n} | PENDING | -- | -- |\n" for n in range(30))
+    table = f"\n## Phase Status\n\n| Phase | Status | Entered | Completed |\n|---|---|---|---|\n{phases}"
+    repo.write("workflow-state.md", STATE.format(phase="P20") + table)
+    tasks = "".join(f"\n## P{n}\n\n- [ ] t{n}: {'x' * 300}\n" for n in range(30))
+    repo.write("TODO.md", f"# TODO\n{tasks}")
+    repo.commit()
+    for number in range(9):
+        repo.write(f".orchestrator/attempts/t{number}/1/order.json", "{}")
+        repo.write(f".orchestrator/worktrees/t{number}-1/x", "")
+    repo.write("TODO.md", f"# TODO\n{tasks}\n")
+    repo.write("workflow-state.md", STATE.format(phase="P21") + table)
+    with leading(repo):
+        said = repo.run("status")
+    lines = (said.out + said.err).splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 110
+    assert "  ... 30 phases in all" in lines
+
+
+def test_log(finished: Repo) -> None:
+    said = finished.run("log")
+    subjects = [line.rpartition("  ")[2].strip() for line in said.out.splitlines()]
+    assert [subject.partition(":")[0] for subject in subjects] == ["dead letter", "a", "checkpoint"]
+    only = finished.run("log", "--task", "a").out.splitlines()
+    assert len(only) == 1
+    assert "sh#1" in only[0]
+    assert finished.run("log", "--task", "no.such").out == "No commit of ours speaks of no.such.\n"
+
+
+def test_log_is_bounded(finished: Repo) -> None:
+    cut = finished.run("log", "--limit", "1", "--json").json
+    assert (len(cut["data"]["records"]), cut["truncated"]) == (1, True)
+    assert cut["next"][0]["cmd"] == "orchestrator log --all"
+    assert finished.run("log", "--all", "--json").json["truncated"] is False
+    assert finished.run("log", "--limit", "3", "--json").json["truncated"] is False
+
+
+def test_log_says_what_was_verified(repo: Repo) -> None:
+    repo.git("commit", "-q", "--allow-empty", "-m", "x\n\nWorkflow: w\nTask: a\nVerified: proved by `true`")
+    repo.git("commit", "-q", "--allow-empty", "-m", "y\n\nWorkflow: w\nTask: b\nVerified: none (nothing is set)")
+    repo.git("commit", "-q", "--allow-empty", "-m", "z\n\nWorkflow: of words in a person's own text\n\nbye")
+    records = repo.run("log", "--json").json["data"]["records"]
+    assert [(row["subject"], row["verified"], row["tasks"]) for row in records] == [
+        ("y", False, ["b"]),
+        ("x", True, ["a"]),
+    ]
+
+
+def test_inspect_a_dead_letter(finished: Repo) -> None:
+    out = finished.run("inspect", "b").out
+    assert out.startswith("b: b\n  dead letter, IMPLEMENTING\n  goal: Do it.\n  spec: specs/b.md\n")
+    assert "attempt 1: rejected (scope), sh, " in out
+    assert "  git show refs/orchestrator/attempts/b/2\n" in out
+    assert "  `stray.txt` (+1 -0)\n" in out
+    assert "stray.txt: outside the spec's files" in out
+
+
+def test_inspect_what_landed(finished: Repo) -> None:
+    data = finished.run("inspect", "a", "--json").json["data"]
+    landing = finished.git("log", "-1", "--format=%H", "--grep=^Task: a$")
+    assert (data["state"], data["commit"], data["result"]["status"]) == ("landed", landing, "Complete")
+    assert data["attempts"][0]["files"] == ["`a.txt` (+1 -1)"]
+
+
+def test_inspect_by_prefix_and_near_miss(repo: Repo) -> None:
+    repo.task("parser: one", "printer: two")
+    repo.commit()
+    assert repo.run("inspect", "pa").out.startswith("parser: one\n")
+    assert "could be more than one task: parser, printer" in repo.run("inspect", "p", code=5).err
+    assert "hint: did you mean printer?" in repo.run("inspect", "pinter", code=5).err
+
+
+def test_diff_between_checkpoints(finished: Repo) -> None:
+    data = finished.run("diff", "1..HEAD", "--json").json["data"]
+    assert (data["landed"], data["reopened"]) == (["a"], [])
+    assert data["files"] == [{"path": "a.txt", "added": 1, "removed": 1}]
+    assert [point["checkpoint"] for point in data["checkpoints"]] == [2, 3]
+    back = finished.run("diff", "HEAD..1", "--json").json["data"]
+    assert (back["landed"], back["reopened"]) == ([], ["a"])
+    assert finished.run("diff", "0002..0003", "--json").json["data"]["landed"] == []
+
+
+def test_diff_never_runs_what_the_repository_names(finished: Repo, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    config = {
+        "diff.trap.command": f"touch {trap}",
+        "diff.trap.textconv": f"touch {trap}; cat",
+        "diff.external": "x",
+    }
+    for key, value in config.items():
+        finished.git("config", key, value)
+    (finished.root / ".git/info/attributes").write_text("*.txt diff=trap\n")
+    finished.run("diff", "1..HEAD")
+    finished.run("inspect", "a")
+    (finished.root / ".git/info/attributes").unlink()
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("between", "code", "error"),
+    [
+        ("1..99", 5, "there is no checkpoint '99'\nhint: did you mean 0003?"),
+        ("nope", 5, "there is no checkpoint or commit 'nope'\nhint: orchestrator log lists them"),
+        ("..3", 2, "'..3' is no range"),
+        ("1...3", 2, "'1...3' is no range"),
+        ("--output=/x..3", 2, "No such option"),
+    ],
+)
+def test_diff_of_what_is_not_there(finished: Repo, between: str, code: int, error: str) -> None:
+    assert finished.run("diff", between, code=code).err.startswith(f"error: {error}")
+
+
+def test_diff_without_a_commit(tmp_path: Path) -> None:
+    said = Repo(tmp_path / "empty").init().run("diff", "1..2", code=5)
+    assert said.err == "error: there are no commits yet\nhint: orchestrator run\n"
+
+
+def test_config_show_says_where_from(repo: Repo) -> None:
+    repo.write("orchestrator.toml", "[limits]\njobs = 2\n")
+    rows = repo.run("config", "show", "--json", env={"ORCHESTRATOR_LIMITS_ATTEMPTS": "7"}).json["data"]["settings"]
+    found = {row["key"]: (row["value"], row["origin"]) for row in rows}
+    assert found["limits.jobs"] == (2, "orchestrator.toml:2")
+    assert found["limits.attempts"] == (7, "environment")
+    assert found["limits.retries"] == (5, "default")
+    assert "limits.jobs = 2" in repo.run("config", "show").out
+
+
+def hooked(repo: Repo, *argv: str, told: object = None, cwd: Path | None = None) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "hook", *argv],
+        cwd=cwd or repo.root,
+        env=repo.env,
+        input=told if isinstance(told, str) else json.dumps(told or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_hook_session_start_hands_over_the_brief(finished: Repo, tmp_path: Path) -> None:
+    told = {"hook_event_name": "SessionStart", "source": "compact", "cwd": str(finished.root)}
+    code, out, err = hooked(finished, "session-start", told=told, cwd=tmp_path)
+    said = json.loads(out)["hookSpecificOutput"]
+    assert (code, err, said["hookEventName"]) == (0, "", "SessionStart")
+    assert said["additionalContext"] == finished.run("brief", "--source", "compact").out
+    assert hooked(finished, told=told)[1] == out, "the event may come in the JSON alone"
+
+
+def test_hook_pre_compact_says_what_to_keep(finished: Repo) -> None:
+    code, out, _ = hooked(finished, "pre-compact", told="")
+    assert (code, "phase IMPLEMENTING, current task: b: do b" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("stop",), ""),
+        (("session-end",), "{"),
+        (("user-prompt-submit",), "[]"),
+        (("no-such", "more"), '{"cwd": 3}'),
+        ((), "[" * 100_000),
+        (("--bad",), '{"hook_event_name": 7}'),
+        (("--json=1", "stop"), ""),
+    ],
+)
+def test_hook_has_nothing_to_say(repo: Repo, argv: tuple[str, ...], told: str) -> None:
+    assert hooked(repo, *argv, told=told) == (0, "", "")
+
+
+def test_hook_never_stops_a_session(repo: Repo, tmp_path: Path) -> None:
+    code, out, err = hooked(repo, "session-start", cwd=tmp_path)
+    assert (code, out, err.count("\n")) == (0, "", 1)
+    assert err.startswith("orchestrator hook: ")
+    assert hooked(repo, "session-start") == (0, "", ""), "a repository that is not ours"
+    repo.write("orchestrator.toml", "= broken")
+    code, out, err = hooked(repo, "session-start", "extra", "--unknown=1")
+    assert (code, out, err.count("\n")) == (0, "", 1)
+
+
+def test_hook_waits_for_nobody(finished: Repo) -> None:
+    """Standard input that stays open and silent, and one that is closed."""
+    held = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "hook", "pre-compact"],
+        cwd=finished.root, env=finished.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert held.wait(timeout=20) == 0
+    assert held.stdin
+    assert held.stdout
+    assert held.stdout.read().startswith(b"Keep: ")
+    held.stdin.close()
+    held.stdout.close()
+    closed = subprocess.run(  # noqa: S602 - only a shell can start a program without a standard input
+        f"exec {sys.executable} -m orchestrator hook pre-compact <&-",
+        shell=True, cwd=finished.root, env=finished.env, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (closed.returncode, closed.stdout[:6]) == (0, b"Keep: ")
