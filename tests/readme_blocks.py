@@ -1,4 +1,4 @@
-"""The README's own commands and examples, by name: a comment `<!-- run: NAME -->` stands before each code block."""
+"""The README's own commands and examples; `<!-- run: NAME -->` before a code block is what names it."""
 
 import re
 from pathlib import Path
