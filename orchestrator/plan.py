@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.todo import Mark, Task, Todo
@@ -82,6 +83,7 @@ def _label(heading: str) -> str:
     return re.sub(r"\s*\([^()]*\)\s*$", "", unnumbered).upper()
 
 
+@cache
 def stem(name: str) -> str:
     """Return what two spellings of a phase share: `Phase 2: Implementation` and `IMPLEMENTING` are one."""
     word = _label(name).casefold()

@@ -42,7 +42,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "processes": (
         "process.*",  # agents and verify
         "repo.git",  # git
-        "repo.locate",  # gitpython, which finds the repository
+        "repo.remotes",  # gitpython, for what the upstream lacks
     ),
     "network": (),
     "clock": (

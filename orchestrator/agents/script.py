@@ -109,7 +109,7 @@ class Script:
         return max(fitting, key=lambda s: (bool(s.task), bool(s.attempt)), default=None)
 
 
-def _step(table: Any, name: str, key: str) -> Step:  # noqa: ANN401  # whatever TOML holds
+def _step(table: Any, name: str, key: str) -> Step:  # whatever TOML holds
     if not isinstance(table, dict):
         raise _refusal(f"{name}: {key}", "not a table", 'write "[[attempt]]"')
     _known(table, [item.name for item in fields(Step)], name, f"{key}.")
@@ -118,7 +118,7 @@ def _step(table: Any, name: str, key: str) -> Step:  # noqa: ANN401  # whatever 
     return Step(**{**table, "delete": tuple(table.get("delete", ()))})
 
 
-def _check(key: str, value: Any, where: str) -> None:  # noqa: ANN401
+def _check(key: str, value: Any, where: str) -> None:
     kind = _TYPES[key]
     if not _fits(value, kind):
         word = "a number" if isinstance(kind, tuple) else _WORDS[kind]
@@ -130,7 +130,7 @@ def _check(key: str, value: Any, where: str) -> None:  # noqa: ANN401
             _inside(path, where)
 
 
-def _fits(value: Any, kind: type | tuple[type, ...]) -> bool:  # noqa: ANN401
+def _fits(value: Any, kind: type | tuple[type, ...]) -> bool:
     if isinstance(value, dict | list):
         inner = value.values() if isinstance(value, dict) else value
         return isinstance(value, kind) and all(isinstance(item, str) for item in inner)

@@ -5,12 +5,13 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import click
 
-from orchestrator.cli.output import Output, from_environment
+from orchestrator.cli.output import from_environment
 from orchestrator.errors import Exit, OrchestratorError
 
 # name -> module under orchestrator.cli that defines `command`
@@ -40,6 +41,9 @@ VERBS = {
 }
 
 
+Resolved = tuple[str | None, click.Command | None, list[str]]
+
+
 class Verbs(click.Group):
     """A group that loads one verb at a time: `status` must not pay for what `run` needs."""
 
@@ -54,7 +58,7 @@ class Verbs(click.Group):
         found: click.Command = importlib.import_module(f"orchestrator.cli.{VERBS[cmd_name]}").command
         return found
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
         """Name the nearest verb when there is no such one."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], VERBS, 1, 0.4)
@@ -63,8 +67,24 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def root_option(**extra: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the `--json` option every verb has; it is read by `output` before any verb runs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the JSON envelope.", expose_value=False, **extra)
+
+
+def _version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's own order
+    if asked:
+        try:
+            number = metadata.version("checkpoint-orchestrator")
+        except metadata.PackageNotFoundError:
+            number = "of a bare checkout"
+        click.echo(f"orchestrator, version {number}")
+        ctx.exit()
+
+
 @click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="checkpoint-orchestrator", prog_name="orchestrator")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print it.")
+@root_option()
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Agent projects that outlive a session: specs in, verified checkpoints out, in your own git repository."""
@@ -117,8 +137,3 @@ def disk(error: OSError) -> OrchestratorError:
         hint="nothing was lost: mend it, then: orchestrator run",
         code=Exit.FAILED,
     )
-
-
-def root_option(**extra: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the `--json` option every verb has; it is read by `output` before any verb runs."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the JSON envelope.", expose_value=False, **extra)

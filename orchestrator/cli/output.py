@@ -17,7 +17,7 @@ from orchestrator.plaintext import safe_text
 # A coding agent that calls us wants no colour and no live view, whatever its pseudo-terminal says.
 _AGENTS = ("CLAUDECODE", "CODEX_CI", "CODEX_SANDBOX", "GEMINI_CLI", "CURSOR_AGENT", "OPENCODE", "AIDER")
 
-_GROUPS = {"dlq", "spec", "task"}  # verbs of two words, each with a schema of its own
+_GROUPS = {"config", "dlq", "spec", "task"}  # verbs of two words, each with a schema of its own
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from orchestrator.repo.refs import head
 @click.command("resume")
 @options
 @click.pass_obj
-def command(output: Output, /, **chosen: Any) -> int:  # noqa: ANN401 - the options above
+def command(output: Output, /, **chosen: Any) -> int:
     """Carry an existing workflow on; nothing to do when it is finished, an error when there is none."""
     git = reading().git
     if not ledger(git, head(git).commit).checkpoint:

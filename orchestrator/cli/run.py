@@ -37,12 +37,12 @@ _OPTIONS: list[Callable[[Any], Any]] = [
 @click.command("run")
 @options
 @click.pass_obj
-def command(output: Output, /, **chosen: Any) -> int:  # noqa: ANN401 - the options above
+def command(output: Output, /, **chosen: Any) -> int:
     """Carry the plan on: start what is ready, verify and land what is finished, until nothing can move."""
     return carry_on(output, **chosen)
 
 
-def carry_on(  # noqa: PLR0913 - one argument per option
+def carry_on(
     output: Output, *, jobs: int | None, until: str, dry_run: bool, events: str | None, no_live: bool
 ) -> int:
     """Run, or say what a run would do; return the exit code."""

@@ -8,18 +8,40 @@ from typing import Any
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.views.names import find
 
-# verb -> `module:dataclass` of its `data`, imported only when its schema is asked for; a group of verbs lists
-# one for each, with spaces between
+# verb -> `module:dataclass` of its `data`, imported only when its schema is asked for; a verb that answers in one of
+# two shapes names both, with a space between
 DATA = {
     "brief": "orchestrator.brief:Brief",
+    "checkpoint": "orchestrator.cli.checkpoint:Written",
     "completion": "orchestrator.cli.completion:Completion",
-    "config": "orchestrator.views.settings:Settings",
+    "config.show": "orchestrator.views.settings:Settings",
+    "demo": "orchestrator.cli.demo:Played",
     "diff": "orchestrator.views.diff:Diff",
+    "dlq.drop": "orchestrator.steps.reopen:Decided",
+    "dlq.list": "orchestrator.views.dlq:DeadLetters",
+    "dlq.retry": "orchestrator.steps.reopen:Decided",
+    "dlq.show": "orchestrator.views.dlq:Letter",
+    "doctor": "orchestrator.views.doctor:Diagnosis",
+    "drop": "orchestrator.steps.reopen:Decided",
+    "fork": "orchestrator.steps.restore:Branch",
     "help": "orchestrator.cli.help:Topic",
     "hook": "orchestrator.cli.hook:Said",
+    "init": "orchestrator.cli.init:Installed",
     "inspect": "orchestrator.views.inspect:Inspection",
     "log": "orchestrator.views.log:Log",
+    "restore": "orchestrator.steps.restore:Return",
+    "resume": "orchestrator.views.ending:Ending orchestrator.views.forecast:Forecast",
+    "retry": "orchestrator.steps.reopen:Decided",
+    "run": "orchestrator.views.ending:Ending orchestrator.views.forecast:Forecast",
+    "spec.lint": "orchestrator.views.specs:LintReport",
+    "spec.new": "orchestrator.steps.authoring:NewSpec",
+    "spec.show": "orchestrator.views.specs:SpecLetter",
     "status": "orchestrator.views.status:Status",
+    "task.add": "orchestrator.steps.authoring:Added",
+    "task.done": "orchestrator.steps.adopt:Adopted",
+    "task.list": "orchestrator.views.tasks:TaskList",
+    "task.next": "orchestrator.views.tasks:NextTask",
+    "task.release": "orchestrator.cli.task:Released",
 }
 
 _STEP = {

@@ -112,7 +112,7 @@ class _Gate:
         except yaml.MarkedYAMLError as error:
             self._refuse(self._blamed(error), f"front matter is not valid YAML: {error.problem}")
 
-    def _refuse_extras(self, event: Any, documents: int) -> None:  # noqa: ANN401 - no common type
+    def _refuse_extras(self, event: Any, documents: int) -> None:
         at = _at(event)
         if getattr(event, "anchor", None) is not None:
             self._refuse(at, "a YAML anchor or alias in front matter", "write the value out")

@@ -122,7 +122,7 @@ class Checkout:
         self._sync_files(old, new)
 
     def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str]) -> None:
-        """Bring files and private index from `old` to `new`; all is refused, and nothing written, where one is in the way.
+        """Bring files and private index from `old` to `new`, or refuse and write nothing where one is in the way.
 
         Any other failure, such as a full disk, leaves the intent in place: the next start settles what was written.
         """

@@ -28,35 +28,47 @@ def locate(start: Path, env: Mapping[str, str]) -> Place:
             with the command that helps.
     """
     check_version(env)
-    from git import InvalidGitRepositoryError, NoSuchPathError, Repo  # noqa: PLC0415 - raises where git is missing
-
-    try:
-        with Repo(start, search_parent_directories=True, expand_vars=False) as found:
-            bare, root = found.bare, found.working_tree_dir
-            git_dir, common = Path(found.git_dir).resolve(), Path(found.common_dir).resolve()
-    except (InvalidGitRepositoryError, NoSuchPathError) as error:
-        raise OrchestratorError(
-            f"{start} is not inside a git repository",
-            hint="git init && git commit --allow-empty -m 'first commit'",
-            code=Exit.PRECONDITION,
-        ) from error
-    if bare or root is None:
+    asked = ("is-bare-repository", "is-shallow-repository", "absolute-git-dir", "git-common-dir", "show-toplevel")
+    done = Git(start, env).attempt("rev-parse", "--path-format=absolute", *(f"--{fact}" for fact in asked))
+    said = os.fsdecode(done.stdout).split("\n")
+    if len(said) < len(asked):
+        raise _none(start, done.stderr.decode("utf-8", "replace"))
+    bare, shallow, git_dir, common, root = said[: len(asked)]
+    if bare == "true":
         raise OrchestratorError(
             f"{git_dir} is a bare repository: there is no checkout to work in",
             hint=f"git clone {git_dir} work && cd work",
             code=Exit.PRECONDITION,
         )
+    if done.returncode:
+        raise _none(start, done.stderr.decode("utf-8", "replace"))
     if git_dir != common:
         raise OrchestratorError(
-            f"{root} is a linked worktree", hint=f"run in the main checkout: cd {common.parent}", code=Exit.PRECONDITION
+            f"{root} is a linked worktree",
+            hint=f"run in the main checkout: cd {Path(common).parent}",
+            code=Exit.PRECONDITION,
         )
-    if (common / "shallow").exists():
+    if shallow == "true":
         raise OrchestratorError(
             "this is a shallow clone: what is done cannot be read from half a history",
             hint="git fetch --unshallow",
             code=Exit.PRECONDITION,
         )
-    return Place(Path(root).resolve(), git_dir)
+    return Place(Path(root).resolve(), Path(git_dir).resolve())
+
+
+def _none(start: Path, said: str) -> OrchestratorError:
+    if "dubious ownership" in said:
+        return OrchestratorError(
+            f"git does not trust {start}: it belongs to somebody else",
+            hint=f"git config --global --add safe.directory {start}",
+            code=Exit.PRECONDITION,
+        )
+    return OrchestratorError(
+        f"{start} is not inside a git repository",
+        hint="git init && git commit --allow-empty -m 'first commit'",
+        code=Exit.PRECONDITION,
+    )
 
 
 def check_version(env: Mapping[str, str]) -> None:

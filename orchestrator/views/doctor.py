@@ -11,6 +11,7 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, head, resolve
+from orchestrator.repo.remotes import unpushed
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import at_work
 from orchestrator.steps.desk import Desk
@@ -64,6 +65,8 @@ def diagnose(place: Place, git: Git, env: Mapping[str, str], lock: Path, done: t
     found += papers.documents(desk, known, place.root, git)
     if not is_locked(lock):
         found += _left_behind(place, git)
+    if known.checkpoint:
+        found += _elsewhere(place)
     items = checklist(desk, config, place.root) if config and known.checkpoint == 0 else ()
     healthy = all(finding.severity is not Severity.ERROR for finding in found)
     return Diagnosis(healthy, len(found), tuple(found), items, done, bool(done))
@@ -74,6 +77,14 @@ def _configuration(root: Path, env: Mapping[str, str]) -> tuple[Config | None, l
         return load(root, env)[0], []
     except OrchestratorError as error:
         return None, [of_error(error)]
+
+
+def _elsewhere(place: Place) -> list[Finding]:
+    """Return what to know about the history's other copies."""
+    ahead = unpushed(place)
+    if not ahead:
+        return []
+    return [Finding(Severity.NOTE, f"{ahead} commits are not pushed", "they are on this disk alone", "git push")]
 
 
 def _branch(git: Git) -> list[Finding]:
