@@ -14,6 +14,7 @@ from orchestrator.policy import may_meet
 DEFAULT_PHASES = ("PLANNING", "IMPLEMENTING", "TESTING", "DEPLOYING")
 COMPLETE = "COMPLETE"
 BLOCKED = "BLOCKED"
+PERSON = "person"  # the agent a spec names when no agent is to do it
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,13 @@ def dropped(todo: Todo) -> frozenset[str]:
     return frozenset(task.id for task in todo.tasks if task.mark is Mark.DROPPED)
 
 
-def ready(plan: Plan, standing: Standing, phase: str, slots: int) -> tuple[str, ...]:
-    """Return at most `slots` tasks that may start now, in plan order; none that could meet another's files."""
+def ready(
+    plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bool = False
+) -> tuple[str, ...]:
+    """Return at most `slots` tasks that may start now, in plan order; none that could meet another's files.
+
+    Tasks that a spec gives to a person are among them only where it is a person who asks: `by_hand`.
+    """
     if phase in {BLOCKED, COMPLETE}:
         return ()
     open_phases = set(plan.phases[: plan.phases.index(phase) + 1])
@@ -168,9 +174,16 @@ def ready(plan: Plan, standing: Standing, phase: str, slots: int) -> tuple[str, 
     for task in plan.tasks.values():
         if len(chosen) >= slots:
             break
+        if not by_hand and is_by_hand(plan, task.id):
+            continue
         if _startable(plan, standing, task, open_phases) and not _meets_any(plan, task.id, [*busy, *chosen]):
             chosen.append(task.id)
     return tuple(chosen)
+
+
+def is_by_hand(plan: Plan, task: str) -> bool:
+    """Whether the spec of `task` gives it to a person."""
+    return task in plan.specs and plan.specs[task].agent == PERSON
 
 
 def _startable(plan: Plan, standing: Standing, task: Task, open_phases: Collection[str]) -> bool:
@@ -220,6 +233,8 @@ def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
             found[task.id] = "a dead letter"
         elif task.id not in plan.specs:
             found[task.id] = "no spec"
+        elif is_by_hand(plan, task.id) and all(wanted in standing.done for wanted in task.after):
+            found[task.id] = "for a person"
     return found | _blocked_behind(plan, standing, found)
 
 

@@ -155,3 +155,13 @@ def test_a_blocked_workflow_starts_nothing_until_a_person_says_so() -> None:
 
 def test_new_tasks_reopen_a_complete_workflow() -> None:
     assert planning.current_phase(plan("- [ ] a: a"), Standing(), COMPLETE) == "IMPLEMENTING"
+
+
+def test_a_task_for_a_person_is_theirs_alone() -> None:
+    made = plan("- [ ] a: a", "- [ ] b: b")
+    made.specs["a"] = Spec.parse(  # type: ignore[index]  # a dict underneath
+        b"# Spec: a\n\n**Agent**: person\n\n## Goal\n\nDo.\n\n## Files to Modify\n\n- a.txt\n", "specs/a.md"
+    )
+    assert ready(made) == ("b",)
+    assert planning.ready(made, Standing(), "IMPLEMENTING", 9, by_hand=True) == ("a", "b")
+    assert planning.stuck(made, Standing()) == {"a": "for a person"}

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 
+from orchestrator import plan as planning
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.errors import Exit, OrchestratorError
@@ -46,7 +47,8 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
         OrchestratorError: with the key or command to mend.
     """
     standing = now.standing()
-    todo = [task for task in now.plan.tasks if not standing.settled(task) and task in now.plan.specs]
+    todo = [task for task in now.plan.specs if task in now.plan.tasks and not standing.settled(task)]
+    todo = [task for task in todo if not planning.is_by_hand(now.plan, task)]
     wanted = {now.plan.specs[task].agent: spec_path(task) for task in reversed(todo)}
     for name, where in wanted.items():
         pick(agents, project.config, name, where).check()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.config import Config, load
 from orchestrator.errors import OrchestratorError
+from orchestrator.plan import PERSON
 from orchestrator.repo import heal
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
@@ -100,7 +101,8 @@ def _wanted(desk: Desk, known: Ledger) -> dict[str, str]:
     """Return the agents that open tasks ask for, each with a spec that does."""
     settled = {*known.landed, *desk.standing(known).dropped}
     tasks = desk.plan.tasks if desk.plan else {}
-    return {spec.agent: spec_path(name) for name, spec in desk.specs.items() if name in tasks and name not in settled}
+    open_specs = {name: spec for name, spec in desk.specs.items() if name in tasks and name not in settled}
+    return {spec.agent: spec_path(name) for name, spec in open_specs.items() if spec.agent != PERSON}
 
 
 def _left_behind(place: Place, git: Git) -> list[Finding]:

@@ -75,6 +75,8 @@ def following(ending: Ending) -> Iterator[tuple[str, str]]:
     missing = [task for task, why in ending.stuck.items() if why == "no spec"]
     for task in missing[:3]:
         yield f"orchestrator spec new {task}", "it has no spec yet"
+    if "for a person" in ending.stuck.values():
+        yield "orchestrator task next --claim", "a spec gives it to a person"
     if ending.phase == BLOCKED:
         yield (
             "orchestrator status",

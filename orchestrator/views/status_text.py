@@ -40,6 +40,8 @@ def _onward(shown: Status) -> tuple[str, str]:
     missing = [task for task, why in shown.blocked.items() if why == "no spec"]
     if missing:
         return f"orchestrator spec new {missing[0]}", "nothing can move without its spec"
+    if "for a person" in shown.blocked.values():
+        return "orchestrator task next --claim", "a spec gives it to a person"
     return "orchestrator run", f"{shown.total - shown.done} open"
 
 

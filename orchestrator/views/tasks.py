@@ -149,7 +149,7 @@ def _blocked(now: Board, task: str) -> str:
 
 def first_ready(now: Board) -> str:
     """Return the first task that may start beside all that runs or is claimed; empty when there is none."""
-    return next(iter(planning.ready(now.plan, now.standing, now.phase, 1)), "")
+    return next(iter(planning.ready(now.plan, now.standing, now.phase, 1, by_hand=True)), "")
 
 
 def next_task(now: Board, task: str, who: str = "", *, changed: bool = False) -> NextTask:
