@@ -147,10 +147,19 @@ def _glob_piece(piece: str) -> str:
         return "[^/]*"
     if piece == "?":
         return "[^/]"
-    if piece.startswith("[") and piece.endswith("]") and len(piece) > 1:
-        body = piece[1:-1].replace("\\", "\\\\")
-        return f"[{'^' + body[1:] if body.startswith('!') else body}]"
-    return re.escape(piece)
+    return _character_set(piece[1:-1]) if len(piece) > 1 else re.escape(piece)
+
+
+def _character_set(body: str) -> str:
+    """Return `[body]` of a glob as an expression; a set that means nothing, such as `[z-a]`, stands for itself."""
+    negated = body.startswith("!")
+    inner = "".join(char if char == "-" else re.escape(char) for char in body[negated:]).replace("--", r"\-\-")
+    expression = f"(?!/)[{'^' if negated else ''}{inner}]"
+    try:
+        re.compile(expression)
+    except re.error:
+        return re.escape(f"[{body}]")
+    return expression
 
 
 def may_meet(one: str, other: str) -> bool:
