@@ -158,9 +158,7 @@ class AgentConformance:
     def test_a_missing_agent_that_is_run_all_the_same_is_fatal(self, tmp_path: Path) -> None:
         """An answer even then."""
         trial = Trial(tmp_path)
-        answer = self.make_missing(trial.own).run(
-            trial.assignment(), cancel=trial.cancel, transcript=trial.note
-        )
+        answer = self.make_missing(trial.own).run(trial.assignment(), cancel=trial.cancel, transcript=trial.note)
         assert answer.failure is Failure.FATAL
         assert answer.detail
 

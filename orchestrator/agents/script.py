@@ -99,9 +99,7 @@ class Script:
         attempts = tables.get("attempt", [])
         if not isinstance(attempts, list) or not attempts:
             raise _refusal(name, "no attempt in it", 'start each with "[[attempt]]"')
-        return cls(
-            tuple(_step(table, name, f"attempt[{number}]") for number, table in enumerate(attempts, 1))
-        )
+        return cls(tuple(_step(table, name, f"attempt[{number}]") for number, table in enumerate(attempts, 1)))
 
     def step(self, task: str, attempt: int) -> Step | None:
         """What to do at this attempt: the entry that names most of it, the first of equals."""
