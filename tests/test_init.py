@@ -96,9 +96,7 @@ def test_a_broken_block_is_refused_with_its_line_and_nothing_is_made(repo: Repo)
 def test_agents_md_gets_the_block_too_and_a_link_is_followed_once(repo: Repo) -> None:
     repo.write("AGENTS.md", "# Rules\n")
     (repo.root / "CLAUDE.md").symlink_to("AGENTS.md")
-    assert {name: how for name, how in what(repo).items() if name.endswith("S.md")} == {
-        "AGENTS.md": "changed"
-    }
+    assert {name: how for name, how in what(repo).items() if name.endswith("S.md")} == {"AGENTS.md": "changed"}
     repo.run("init", "--remove")
     assert repo.read("AGENTS.md") == "# Rules\n"
     assert (repo.root / "CLAUDE.md").is_symlink()

@@ -100,9 +100,7 @@ def test_a_task_without_a_spec_waits_for_a_person(repo: Repo) -> None:
 
 def test_what_is_sent_back_and_what_is_dead_is_told_in_a_line(repo: Repo) -> None:
     script = '[[attempt]]\nexit = "complete"\nwrite = {"a.txt" = "bad"}\n'
-    said = two(repo, script, verify="! { grep -q bad a.txt && echo 'a.txt is \033[31mbad'; }").run(
-        "run", code=1
-    )
+    said = two(repo, script, verify="! { grep -q bad a.txt && echo 'a.txt is \033[31mbad'; }").run("run", code=1)
     assert "sent back a/1: deterministic: a.txt is [31mbad\n" in said.err
     assert "dead letter: a: deterministic: two attempts gave the same answer\n" in said.err
     assert said.out == "phase IMPLEMENTING: 0 landed\n  dead letter: a\n  stuck: b: waits for a\n"
@@ -137,9 +135,7 @@ def test_a_stream_ends_with_the_envelope_also_when_that_is_an_error(repo: Repo) 
 def test_a_reader_that_goes_away_does_not_stop_the_run(repo: Repo) -> None:
     two(repo)
     run = [*ARGV, "run", "--events", "jsonl"]
-    process = subprocess.Popen(
-        run, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(run, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
     process.stdout.close()
@@ -264,9 +260,7 @@ def test_agents_that_take_longer_than_the_drain_are_stopped_and_their_work_is_ke
 def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(repo: Repo, live: bool) -> None:  # noqa: FBT001
     slow(repo, "32.25")
     began = time.monotonic()
-    with running(
-        repo, *([] if live else ["--events", "jsonl"]), sign="started a/1" if live else ""
-    ) as process:
+    with running(repo, *([] if live else ["--events", "jsonl"]), sign="started a/1" if live else "") as process:
         until(lambda: left_over("sleep 32.25"))
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
@@ -367,9 +361,7 @@ def test_a_terminal_gets_a_live_view_with_a_row_per_agent(repo: Repo) -> None:
         (["--no-live"], {"TERM": "xterm"}),
     ],
 )
-def test_a_terminal_that_wants_none_gets_plain_lines(
-    repo: Repo, flags: list[str], env: dict[str, str]
-) -> None:
+def test_a_terminal_that_wants_none_gets_plain_lines(repo: Repo, flags: list[str], env: dict[str, str]) -> None:
     code, said = on_a_terminal(two(repo), "run", *flags, env=env)
     assert code == 0
     assert "\x1b" not in said

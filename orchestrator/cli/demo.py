@@ -38,9 +38,7 @@ class Played:
 
 
 @click.command("demo")
-@click.option(
-    "--keep", metavar="DIR", type=click.Path(path_type=Path), help="Make the repository here and keep it."
-)
+@click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Make the repository here and keep it.")
 @root_option()
 @click.pass_obj
 def command(output: Output, keep: Path | None) -> int:
@@ -111,15 +109,11 @@ def _play(output: Output, stage: Stage, *, kept: bool) -> Played:
     audience = _Audience(output)
     output.chatter(f"A shop of {len(TASKS)} functions to write, each with a spec, in a new git repository.")
     stage.build()
-    output.chatter(
-        "Three scripted agents, in parallel, each in a worktree of its own. One of them gets it wrong."
-    )
+    output.chatter("Three scripted agents, in parallel, each in a worktree of its own. One of them gets it wrong.")
     first = stage.lead(audience.see_until_both)
     if first.killed:
         output.chatter("kill -9: the leader and all its processes are gone, with `stock` half done.")
-    output.chatter(
-        "The same command again. It heals what the kill left, and runs nothing twice that had finished."
-    )
+    output.chatter("The same command again. It heals what the kill left, and runs nothing twice that had finished.")
     stage.lead(audience.see_all)
     history = stage.git.run("log", "--graph", "--oneline", "--no-color").decode("utf-8", "replace").rstrip()
     output.chatter("The history is the record: every commit that landed work is verified, and a checkpoint.")

@@ -44,9 +44,7 @@ def reading(start: Path | None = None, env: Mapping[str, str] | None = None) -> 
 
 
 @contextmanager
-def leading(
-    tell: Tell = silent, flags: Mapping[str, object] | None = None, patience: float = 0.3
-) -> Iterator[Project]:
+def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, patience: float = 0.3) -> Iterator[Project]:
     """Hold the instance lock and hand out the project: for every verb that writes.
 
     Raises:

@@ -43,9 +43,7 @@ class Output:
     lively: bool
     notes: list[str] = field(default_factory=list)
 
-    def product(
-        self, text: str, data: object, *, following: Sequence[Next] = (), truncated: bool = False
-    ) -> None:
+    def product(self, text: str, data: object, *, following: Sequence[Next] = (), truncated: bool = False) -> None:
         """Print what the verb is for: `text`, or `data` (a dataclass or mapping) in the envelope."""
         if self.as_json:
             self._envelope(ok=True, data=data, following=following, truncated=truncated)

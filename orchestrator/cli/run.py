@@ -23,12 +23,8 @@ def options(function: Callable[..., int]) -> Callable[..., int]:
 _OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--jobs", type=click.IntRange(1, 256), help="Attempts at once."),
     click.option("--until", metavar="PHASE", default="", help="Stop once this phase is complete."),
-    click.option(
-        "--dry-run", is_flag=True, help="Say what would start and what would be skipped; change nothing."
-    ),
-    click.option(
-        "--events", type=click.Choice(["jsonl"]), help="Stream what happens to stdout as JSON lines."
-    ),
+    click.option("--dry-run", is_flag=True, help="Say what would start and what would be skipped; change nothing."),
+    click.option("--events", type=click.Choice(["jsonl"]), help="Stream what happens to stdout as JSON lines."),
     click.option("--no-live", is_flag=True, help="Plain lines, also on a terminal."),
     root_option(),
 ]
@@ -42,9 +38,7 @@ def command(output: Output, /, **chosen: Any) -> int:
     return carry_on(output, **chosen)
 
 
-def carry_on(
-    output: Output, *, jobs: int | None, until: str, dry_run: bool, events: str | None, no_live: bool
-) -> int:
+def carry_on(output: Output, *, jobs: int | None, until: str, dry_run: bool, events: str | None, no_live: bool) -> int:
     """Run, or say what a run would do; return the exit code."""
     if dry_run:
         return foresee(output, jobs, until)
