@@ -46,9 +46,7 @@ class Text:
         front = _metadata(lines[1 : skip - 1], path) if skip else {}
         bold = fields.bold(lines, scanned)
         if len(bold) > fields.MAX:
-            raise DocumentError(
-                path, bold[-1].line, f"more than {fields.MAX:,} bold fields", hint="split the document"
-            )
+            raise DocumentError(path, bold[-1].line, f"more than {fields.MAX:,} bold fields", hint="split the document")
         return cls(path, bom, lines, scanned, front, bold)
 
     def render(self) -> bytes:
@@ -99,9 +97,7 @@ class Text:
         """The top-level list items of a section."""
         if section is None:
             return ()
-        return tuple(
-            item for item in self.scan.items if not item.depth and section.start <= item.line < section.stop
-        )
+        return tuple(item for item in self.scan.items if not item.depth and section.start <= item.line < section.stop)
 
     def content(self, item: Item) -> str:
         """What an item says in its first line."""
@@ -154,9 +150,7 @@ class Text:
         if found is None:
             return ""
         if not isinstance(found.value, str):
-            raise self.error(
-                found.line, f"`{found.key}` holds more than one value", hint="write one plain value"
-            )
+            raise self.error(found.line, f"`{found.key}` holds more than one value", hint="write one plain value")
         return found.value
 
     def _extent(self, heading: Heading) -> Section:

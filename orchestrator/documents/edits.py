@@ -101,9 +101,7 @@ def set_field(text: Text, key: str, value: str) -> Text:
         text = _add_field(text, f"**{key}**: {clean}")
     if text.word(key) != clean:
         line = (bold or front or fields.Field(key, "", text.count)).line
-        raise text.error(
-            line, f"`{key}` cannot be set to `{clean}` here", hint=f"write the line `**{key}**: {clean}`"
-        )
+        raise text.error(line, f"`{key}` cannot be set to `{clean}` here", hint=f"write the line `**{key}**: {clean}`")
     return text
 
 

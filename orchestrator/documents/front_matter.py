@@ -125,9 +125,7 @@ class _Gate:
 
     def _refuse_characters(self) -> None:
         if len(self.source) > MAX_CHARS:
-            self._refuse(
-                MAX_CHARS, "front matter larger than 64 KiB", "move the content below the front matter"
-            )
+            self._refuse(MAX_CHARS, "front matter larger than 64 KiB", "move the content below the front matter")
         found = _UNPRINTABLE.search(self.source)
         if found:
             self._refuse(

@@ -30,11 +30,7 @@ def write(text: Text, items: Sequence[Progress], ours: Callable[[str], bool]) ->
     """These items in the places of ours; what is left over follows the last place."""
     section = text.section("*Progress")
     if section is None:
-        return (
-            edits.append_section(text, "## Progress", [_line(item, "- ") for item in items])
-            if items
-            else text
-        )
+        return edits.append_section(text, "## Progress", [_line(item, "- ") for item in items]) if items else text
     held = [(progress, item) for progress, item in _read(text) if ours(progress.title)]
     if not held:
         return edits.append_lines(text, section, [_line(item, "- ") for item in items]) if items else text

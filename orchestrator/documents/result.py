@@ -82,9 +82,7 @@ def _heading(text: Text) -> Heading:
     heading = text.title
     if heading is None or not heading.name.startswith("result:"):
         line = text.scan.headings[0].line if text.scan.headings else 1
-        raise text.error(
-            line, "the heading `## Result: ...` is missing", hint="start with `## Result: what was done`"
-        )
+        raise text.error(line, "the heading `## Result: ...` is missing", hint="start with `## Result: what was done`")
     return heading
 
 

@@ -107,13 +107,9 @@ def _required(text: Text, name: str, example: str) -> Section:
     section = text.section(name)
     if section is None:
         line = text.title.line if text.title else 1
-        raise text.error(
-            line, f"the section `## {name}` is missing", hint=f"add `## {name}` and below it `{example}`"
-        )
+        raise text.error(line, f"the section `## {name}` is missing", hint=f"add `## {name}` and below it `{example}`")
     if not text.prose(section):
-        raise text.error(
-            section.heading.line, f"the section `{name}` is empty", hint=f"write below it `{example}`"
-        )
+        raise text.error(section.heading.line, f"the section `{name}` is empty", hint=f"write below it `{example}`")
     return section
 
 
@@ -174,9 +170,7 @@ def _lint_sections(spec: Spec) -> list[Finding]:
 
 def _lint_reads(spec: Spec) -> list[Finding]:
     faults = ((entry, paths.fault(entry.path)) for entry in spec.reads)
-    return [
-        Finding(entry.line, f"{said[0]}: `{shown(entry.path)}`", said[1]) for entry, said in faults if said
-    ]
+    return [Finding(entry.line, f"{said[0]}: `{shown(entry.path)}`", said[1]) for entry, said in faults if said]
 
 
 def _lint_files(spec: Spec) -> list[Finding]:

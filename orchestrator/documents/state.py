@@ -41,11 +41,7 @@ class PhaseRow(NamedTuple):
 
     def cells(self) -> dict[str, str]:
         """The row by column."""
-        return dict(
-            zip(
-                map(fold, _COLUMNS), (self.name, self.status.value, self.entered, self.completed), strict=True
-            )
-        )
+        return dict(zip(map(fold, _COLUMNS), (self.name, self.status.value, self.entered, self.completed), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +114,14 @@ def _phase(text: Text) -> str:
     phase = text.word("Current phase")
     if not phase:
         line = text.title.line if text.title else 1
-        raise text.error(
-            line, "`**Current phase**` is missing", hint="add a line `**Current phase**: PLANNING`"
-        )
+        raise text.error(line, "`**Current phase**` is missing", hint="add a line `**Current phase**: PLANNING`")
     return phase
 
 
 def _rows(text: Text) -> Iterator[PhaseRow]:
     found = table.read(text, text.section("Phase Status"))
     for row in found.rows if found else ():
-        yield PhaseRow(
-            row.cell("Phase"), _status(text, row), row.cell("Entered"), row.cell("Completed"), row.line
-        )
+        yield PhaseRow(row.cell("Phase"), _status(text, row), row.cell("Entered"), row.cell("Completed"), row.line)
 
 
 def _status(text: Text, row: table.Row) -> PhaseStatus:

@@ -5,9 +5,7 @@ import unicodedata
 from typing import Final
 
 MAX_LENGTH: Final = 64
-RULE: Final = (
-    "an id is up to 64 of a-z 0-9 . _ - (or a ticket: T12, ABC-12), no `..`, no `.` or `.lock` at its end"
-)
+RULE: Final = "an id is up to 64 of a-z 0-9 . _ - (or a ticket: T12, ABC-12), no `..`, no `.` or `.lock` at its end"
 
 _WRITTEN: Final = re.compile(r"`?([a-z0-9][a-z0-9._-]*|[A-Z][A-Z0-9]*-?[0-9]+)`?:(?:[ \t]+|\Z)")
 _SHAPE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*|[A-Z][A-Z0-9]*-?[0-9]+")

@@ -90,11 +90,7 @@ class Todo:
         if not heading:
             return Section(Heading(0, 0, "", ""), 1, stops[0])
         found = [n for n, other in enumerate(headings) if other.name == fold(heading)]
-        return (
-            Section(headings[found[-1]], headings[found[-1]].line + 1, stops[found[-1] + 1])
-            if found
-            else None
-        )
+        return Section(headings[found[-1]], headings[found[-1]].line + 1, stops[found[-1] + 1]) if found else None
 
     def _bullet(self, section: Section) -> str:
         """The indent, marker and space of the section's last item, counted on when it is numbered."""

@@ -64,11 +64,7 @@ LINES = st.sampled_from(
 )
 
 
-@given(
-    st.one_of(
-        st.binary(), st.text().map(str.encode), st.lists(LINES).map(lambda lines: "\n".join(lines).encode())
-    )
-)
+@given(st.one_of(st.binary(), st.text().map(str.encode), st.lists(LINES).map(lambda lines: "\n".join(lines).encode())))
 @example(b"\xef\xbb\xbf---\r\na: 1\r\n---\r\n")
 def test_any_bytes_come_back_or_are_refused_with_their_line(data: bytes) -> None:
     try:
@@ -103,17 +99,13 @@ def test_refusals_name_the_line(data: bytes, line: int, message: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "data", [b"<<<<<<<<\n", b" <<<<<<< x\n", b"<<<<<<<x\n", b"======= x\n", b"x >>>>>>> y\n"]
-)
+@pytest.mark.parametrize("data", [b"<<<<<<<<\n", b" <<<<<<< x\n", b"<<<<<<<x\n", b"======= x\n", b"x >>>>>>> y\n"])
 def test_what_only_resembles_a_conflict_is_text(data: bytes) -> None:
     assert Text.parse(data, "x.md").render() == data
 
 
 def test_each_line_has_its_kind() -> None:
-    source = (
-        "---\na: b\n---\n# H\n\ntext\n\n    code\n- item\n  more\n| a |\n\n<!-- c\n# no\n-->\n~~~\n# no\n~~~"
-    )
+    source = "---\na: b\n---\n# H\n\ntext\n\n    code\n- item\n  more\n| a |\n\n<!-- c\n# no\n-->\n~~~\n# no\n~~~"
     assert [kind.name for kind in kinds(source)] == [
         "META", "META", "META", "HEADING", "BLANK", "TEXT", "BLANK", "CODE", "ITEM", "TEXT", "TABLE", "BLANK",
         "HTML", "HTML", "HTML", "FENCE", "FENCE", "FENCE",
@@ -167,9 +159,7 @@ def test_items_and_headings_are_those_of_commonmark() -> None:
 
 
 def test_sections_are_found_in_any_case_and_by_their_ends() -> None:
-    text = Text.parse(
-        b"# T\n## goal\na\n### Sub\nb\n## Key Decisions (do not)\n- k\n## My Progress\n- [ ] p\n", "x.md"
-    )
+    text = Text.parse(b"# T\n## goal\na\n### Sub\nb\n## Key Decisions (do not)\n- k\n## My Progress\n- [ ] p\n", "x.md")
     assert text.prose(text.section("Goal")) == "a\n### Sub\nb"
     assert text.entries("Key Decisions*") == ("k",)
     assert text.entries("*progress") == ("[ ] p",)
@@ -200,10 +190,7 @@ def test_a_field_that_stands_twice_is_refused_when_it_is_asked_for() -> None:
 
 
 def test_front_matter_and_bold_fields_are_one_and_may_not_differ() -> None:
-    assert (
-        Text.parse(b"---\nlast_checkpoint: x\n---\n**Last checkpoint**: x\n", "x.md").word("Last checkpoint")
-        == "x"
-    )
+    assert Text.parse(b"---\nlast_checkpoint: x\n---\n**Last checkpoint**: x\n", "x.md").word("Last checkpoint") == "x"
     text = Text.parse(b"---\nagent: a\n---\n**Agent**: b\n", "x.md")
     with pytest.raises(DocumentError, match="`Agent` is `b` here and `a` in line 2") as caught:
         text.word("agent")

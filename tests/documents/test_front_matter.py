@@ -83,9 +83,7 @@ def test_the_line_is_the_files_own_with_a_byte_order_mark_and_crlf() -> None:
     assert caught.value.where == "x.md:4"
 
 
-@pytest.mark.parametrize(
-    "deep", ["a: " + "[" * 30_000, "a: " + "{b: " * 15_000, "- " * 30_000, "a:\n" + "? " * 30_000]
-)
+@pytest.mark.parametrize("deep", ["a: " + "[" * 30_000, "a: " + "{b: " * 15_000, "- " * 30_000, "a:\n" + "? " * 30_000])
 def test_depth_is_refused_without_recursion(deep: str) -> None:
     with pytest.raises(DocumentError):
         front(deep)

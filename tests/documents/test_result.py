@@ -17,9 +17,7 @@ def test_the_seeds_result() -> None:
     assert result.render() == data
     assert (result.title, result.status) == ("Feedback Endpoint", Status.COMPLETE)
     assert result.lines_added == "95-138 in src/index.ts"
-    assert result.decisions == (
-        "Used crypto.randomUUID() for feedback ID, consistent with existing patterns",
-    )
+    assert result.decisions == ("Used crypto.randomUUID() for feedback ID, consistent with existing patterns",)
     assert len(result.tests_needed) == 1
     assert (result.issues, result.files, result.attempts) == ((), (), ())
 

@@ -28,9 +28,7 @@ def test_the_seeds_example_is_valid_and_clean() -> None:
 
 
 def test_entries_have_paths_notes_and_sharing() -> None:
-    found = spec(
-        "- `my file.py` (a (b))\n* src/ shared with c\n1. **/*.md (Shared: docs)\n- x[ab]?.py - sharedness\n"
-    )
+    found = spec("- `my file.py` (a (b))\n* src/ shared with c\n1. **/*.md (Shared: docs)\n- x[ab]?.py - sharedness\n")
     assert [(entry.path, entry.note, entry.shared) for entry in found.files] == [
         ("my file.py", "a (b)", False),
         ("src/", "shared with c", True),
@@ -75,8 +73,7 @@ def test_a_spec_that_is_no_contract(source: str, line: int, message: str) -> Non
 
 def test_metadata_stands_in_front_matter_or_in_bold() -> None:
     found = spec(
-        head="**Agent**: claude\n**Attempts:** 3\n**Timeout**: 1.5\n**Risky**: YES\n"
-        "**Allow**: symlinks, \n**X**: y"
+        head="**Agent**: claude\n**Attempts:** 3\n**Timeout**: 1.5\n**Risky**: YES\n**Allow**: symlinks, \n**X**: y"
     )
     assert (found.agent, found.attempts, found.timeout, found.risky, found.allow) == (
         "claude",
@@ -86,8 +83,7 @@ def test_metadata_stands_in_front_matter_or_in_bold() -> None:
         ("symlinks",),
     )
     source = (
-        b"---\nattempts: 020\nrisky: no\nallow: [symlinks]\nother: {a: b}\n---\n## Goal\n"
-        b"g\n## Files to Modify\n- a\n"
+        b"---\nattempts: 020\nrisky: no\nallow: [symlinks]\nother: {a: b}\n---\n## Goal\ng\n## Files to Modify\n- a\n"
     )
     front = Spec.parse(source, "s.md")
     assert (front.attempts, front.risky, front.allow, front.title) == (20, False, ("symlinks",), "")

@@ -55,10 +55,7 @@ def test_an_edit_that_says_the_same_changes_nothing() -> None:
 
 
 def test_padding_of_a_table_stays_where_it_can() -> None:
-    source = (
-        b"**Current phase**: A\n## Phase Status\n|  Status      | Phase |\n|---|---|\n"
-        b"|  in progress | A     |\n"
-    )
+    source = b"**Current phase**: A\n## Phase Status\n|  Status      | Phase |\n|---|---|\n|  in progress | A     |\n"
     state = State.parse(source).with_phase_rows([PhaseRow("a", PhaseStatus.COMPLETE)])
     assert b"|  COMPLETE    | A     |\n" in state.render()
 

@@ -50,9 +50,7 @@ def test_ids_and_titles(said: str, name: str, title: str | None) -> None:
 
 
 def test_after_is_a_list_wherever_it_stands_at_the_end() -> None:
-    todo = Todo.parse(
-        b"- [ ] a: x (AFTER: b, `c` ,T1) (committed: 12)\n- [ ] d: y (after: )\n- [ ] e: (after: a) z\n"
-    )
+    todo = Todo.parse(b"- [ ] a: x (AFTER: b, `c` ,T1) (committed: 12)\n- [ ] d: y (after: )\n- [ ] e: (after: a) z\n")
     assert [task.after for task in todo.tasks] == [("b", "c", "T1"), (), ()]
 
 
@@ -94,11 +92,7 @@ def test_a_capital_x_counts_and_stays() -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(
-            ["- [ ] {}: t\r", "* [-]\t{}: t  ", "1) [X] {}: t", "text {}", "  - [ ] {}", "# {}", ""]
-        )
-    ),
+    st.lists(st.sampled_from(["- [ ] {}: t\r", "* [-]\t{}: t  ", "1) [X] {}: t", "text {}", "  - [ ] {}", "# {}", ""])),
     st.data(),
 )
 def test_marking_changes_one_byte_of_one_line(shapes: list[str], data: st.DataObject) -> None:
@@ -118,9 +112,7 @@ def test_marking_changes_one_byte_of_one_line(shapes: list[str], data: st.DataOb
 
 
 def test_adding_copies_the_list_it_joins() -> None:
-    todo = Todo.parse(
-        b"# T\r\n## One\r\n* [ ] a: x\r\n  note\r\n\r\n  - [ ] sub\r\n\r\nend\r\n## Two\r\n9. [x] b: y"
-    )
+    todo = Todo.parse(b"# T\r\n## One\r\n* [ ] a: x\r\n  note\r\n\r\n  - [ ] sub\r\n\r\nend\r\n## Two\r\n9. [x] b: y")
     todo = todo.add("c", "New\nline", "ONE", ("a", "b")).add("d", "Next", "Two").add("e", "Last", "Three")
     assert todo.render() == (
         b"# T\r\n## One\r\n* [ ] a: x\r\n  note\r\n\r\n  - [ ] sub\r\n"
@@ -134,8 +126,7 @@ def test_adding_copies_the_list_it_joins() -> None:
 def test_adding_to_an_empty_document_and_below_prose() -> None:
     assert Todo.parse(b"").add("a", "A", "P").render() == b"## P\n\n- [ ] a: A\n"
     assert (
-        Todo.parse(b"## P\n\nprose\n\n## Q\n").add("a", "A", "P").render()
-        == b"## P\n\nprose\n\n- [ ] a: A\n\n## Q\n"
+        Todo.parse(b"## P\n\nprose\n\n## Q\n").add("a", "A", "P").render() == b"## P\n\nprose\n\n- [ ] a: A\n\n## Q\n"
     )
 
 
