@@ -94,9 +94,7 @@ class TestWhatComesBack:
     def test_paths_with_spaces_and_non_ascii(self, tmp_path: Path) -> None:
         folder = tmp_path / "ein Ordner, mit ü"
         folder.mkdir()
-        ended = run(
-            ["printf", "%s", "ä b"], cwd=folder, env=ENV, limits=TOTAL, token="ü", cancel=threading.Event()
-        )
+        ended = run(["printf", "%s", "ä b"], cwd=folder, env=ENV, limits=TOTAL, token="ü", cancel=threading.Event())
         assert ended.stdout == "ä b"
 
     def test_a_callback_that_fails_ends_the_tree(self, tmp_path: Path) -> None:
@@ -138,9 +136,7 @@ class TestLimits:
 
     def test_a_flood_is_cut_and_blocks_nobody(self, tmp_path: Path) -> None:
         before = psutil.Process().memory_info().rss
-        ended = go(
-            "head -c 50000000 /dev/zero; echo END", tmp_path, Limits(20, None, 1000), logs=tmp_path / "logs"
-        )
+        ended = go("head -c 50000000 /dev/zero; echo END", tmp_path, Limits(20, None, 1000), logs=tmp_path / "logs")
         assert (ended.code, len(ended.stdout), ended.stdout[-4:]) == (0, 1 << 16, "END\n")
         log = (tmp_path / "logs" / "stdout.log").read_bytes()
         assert log == bytes(1000) + b"\n[truncated: the first 1000 bytes are kept]\n"
@@ -268,9 +264,7 @@ def leader(tmp_path: Path) -> Callable[[str], str]:
 
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to a subreaper")
-SCRUBBED = (
-    "(env -i setsid sh -c 'echo $$ > pid; exec sleep 60' >/dev/null 2>&1 &); until [ -s pid ]; do :; done"
-)
+SCRUBBED = "(env -i setsid sh -c 'echo $$ > pid; exec sleep 60' >/dev/null 2>&1 &); until [ -s pid ]; do :; done"
 
 
 @LINUX

@@ -136,9 +136,7 @@ def _stream(
 
 def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], token: str, fed: bool) -> Run:
     try:
-        return live.start(
-            argv, cwd=cwd, env=env, token=token, stdin=subprocess.PIPE if fed else subprocess.DEVNULL
-        )
+        return live.start(argv, cwd=cwd, env=env, token=token, stdin=subprocess.PIPE if fed else subprocess.DEVNULL)
     except OSError as error:
         raise _refusal(argv[0], cwd, error) from error
 

@@ -23,9 +23,7 @@ def environment(base: Mapping[str, str], passed: Sequence[str], extra: Mapping[s
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(
-        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns
-    )
+    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
 
 
 def find(command: str, *, cwd: Path, env: Mapping[str, str]) -> str | None:
