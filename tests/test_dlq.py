@@ -15,9 +15,7 @@ def dead(repo: Repo) -> Repo:
     repo.spec("one", "one.txt")
     repo.spec("two", "two.txt")
     repo.spec("three", "three.txt")
-    agent = (
-        'test "$1" = one.txt && ! test -e "$HOME/mended" && { echo it broke >&2; exit 1; }; echo done > "$1"'
-    )
+    agent = 'test "$1" = one.txt && ! test -e "$HOME/mended" && { echo it broke >&2; exit 1; }; echo done > "$1"'
     repo.shell_agent(agent, more="[limits]\nattempts = 1\njobs = 1\n")
     repo.commit("the plan")
     repo.run("run", code=1)
@@ -26,16 +24,12 @@ def dead(repo: Repo) -> Repo:
 
 
 def status(repo: Repo) -> dict[str, str]:
-    return {
-        row["id"]: row["status"] for row in repo.run("task", "list", "--all", "--json").json["data"]["tasks"]
-    }
+    return {row["id"]: row["status"] for row in repo.run("task", "list", "--all", "--json").json["data"]["tasks"]}
 
 
 def test_list_and_show(dead: Repo) -> None:
     found = dead.run("dlq", "list", "--json").json["data"]
-    assert [(row["task"], row["attempts"], row["failure"]) for row in found["letters"]] == [
-        ("one", 1, "deterministic")
-    ]
+    assert [(row["task"], row["attempts"], row["failure"]) for row in found["letters"]] == [("one", 1, "deterministic")]
     said = dead.run("dlq", "show", "on").out
     assert said.startswith(dead.read("specs/one.result.md").rstrip("\n"))
     assert "attempt 1: git show refs/orchestrator/attempts/one/1   # deterministic" in said

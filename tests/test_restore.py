@@ -96,10 +96,7 @@ def test_unknown_places_are_refused(done: Repo) -> None:
     assert done.run("restore", "9", code=5).err == (
         "error: '9' is no checkpoint and no commit\nhint: checkpoints here: 0001 to 0003; orchestrator log\n"
     )
-    assert (
-        "is from before the plan"
-        in done.run("restore", done.git("rev-list", "--max-parents=0", "HEAD"), code=5).err
-    )
+    assert "is from before the plan" in done.run("restore", done.git("rev-list", "--max-parents=0", "HEAD"), code=5).err
     done.git("switch", "-q", "-c", "side")
     side = done.commit("aside")
     done.git("switch", "-q", "main")

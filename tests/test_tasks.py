@@ -17,9 +17,7 @@ def started(repo: Repo, *tasks: str, verify: str = "") -> None:
 
 
 def status(repo: Repo) -> dict[str, str]:
-    return {
-        row["id"]: row["status"] for row in repo.run("task", "list", "--all", "--json").json["data"]["tasks"]
-    }
+    return {row["id"]: row["status"] for row in repo.run("task", "list", "--all", "--json").json["data"]["tasks"]}
 
 
 def test_add_writes_one_line_and_twice_changes_nothing(repo: Repo) -> None:
@@ -28,10 +26,7 @@ def test_add_writes_one_line_and_twice_changes_nothing(repo: Repo) -> None:
     added = repo.run("task", "add", "one", "The first", "--json").json["data"]
     assert (added["phase"], added["changed"]) == ("IMPLEMENTING", True)
     repo.run("task", "add", "two", "The second", "--after", "one")
-    assert (
-        repo.run("task", "add", "two", "The second", "--after", "one", "--json").json["data"]["changed"]
-        is False
-    )
+    assert repo.run("task", "add", "two", "The second", "--after", "one", "--json").json["data"]["changed"] is False
     repo.run("task", "add", "three", "The third", "--phase", "testing")
     lines = [line for line in repo.read("TODO.md").split("\n") if line not in before.split("\n")]
     assert lines == ["- [ ] one: The first", "- [ ] two: The second (after: one)", "- [ ] three: The third"]
@@ -53,10 +48,7 @@ def test_list_says_what_each_task_waits_for(repo: Repo) -> None:
     started(repo, "one: The first", "two: The second (after: one)", "three: The third")
     (repo.root / "specs/three.md").unlink()
     repo.run("task", "next", "--claim", "--as", "ann")
-    rows = {
-        row["id"]: (row["status"], row["why"])
-        for row in repo.run("task", "list", "--json").json["data"]["tasks"]
-    }
+    rows = {row["id"]: (row["status"], row["why"]) for row in repo.run("task", "list", "--json").json["data"]["tasks"]}
     assert rows["one"][0] == "claimed"
     assert rows["one"][1].startswith("by ann on ")
     assert rows["two"] == ("blocked", "after one")
@@ -73,10 +65,7 @@ def test_list_is_bounded(repo: Repo) -> None:
 def test_eight_claimers_never_get_the_same_task(repo: Repo) -> None:
     started(repo, *[f"t{number}: Task {number}" for number in range(6)])
     argv = [sys.executable, "-m", "orchestrator", "task", "next", "--claim", "--json"]
-    running = [
-        subprocess.Popen(argv, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, text=True)
-        for _ in range(8)
-    ]
+    running = [subprocess.Popen(argv, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     answers = [json.loads(process.communicate(timeout=60)[0])["data"]["task"] for process in running]
     assert sorted(answers) == ["", "", "t0", "t1", "t2", "t3", "t4", "t5"]
 
