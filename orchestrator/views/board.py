@@ -65,9 +65,7 @@ class Board:
 
     def _row(self, event: Event) -> Row:
         now, facts = self.clock.monotonic(), event.facts
-        return Row(
-            event.task, event.attempt, str(facts.get("agent")), now, now, Path(str(facts.get("logs") or ""))
-        )
+        return Row(event.task, event.attempt, str(facts.get("agent")), now, now, Path(str(facts.get("logs") or "")))
 
     def _count(self, event: Event) -> None:
         facts = event.facts
@@ -101,9 +99,7 @@ class Board:
     def _shown(self, row: Row) -> Shown:
         now = self.clock.monotonic()
         quiet = min([now - row.heard, *_ages(row.logs, self.clock.now().timestamp())])
-        return Shown(
-            one_line(f"{row.task}/{row.attempt}", 48), one_line(row.agent, 24), now - row.began, quiet
-        )
+        return Shown(one_line(f"{row.task}/{row.attempt}", 48), one_line(row.agent, 24), now - row.began, quiet)
 
     def elapsed(self) -> float:
         """Return the seconds since the run began."""

@@ -49,9 +49,7 @@ def _lines(ending: Ending) -> Iterator[str]:
     if ending.phase == COMPLETE and not ending.landed:
         yield "nothing to do: every task is done"
         return
-    yield f"phase {ending.phase}: {len(ending.landed)} landed" + (
-        ", stopped on request" if ending.stopped else ""
-    )
+    yield f"phase {ending.phase}: {len(ending.landed)} landed" + (", stopped on request" if ending.stopped else "")
     yield from _some([f"  landed {item.task} as {short(item.commit)}" for item in ending.landed])
     yield from _some([f"  dead letter: {task}" for task in ending.dead])
     others = {task: why for task, why in ending.stuck.items() if task not in ending.dead}

@@ -80,9 +80,7 @@ def forecast(git: Git, root: Path, config: Config, until: str = "") -> Forecast:
         start=start,
         land=land,
         later=_later(now.plan, standing, phase, chosen),
-        stuck={
-            task: why for task, why in planning.stuck(now.plan, standing).items() if task not in bare.dead
-        },
+        stuck={task: why for task, why in planning.stuck(now.plan, standing).items() if task not in bare.dead},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
         problems=[f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
@@ -140,12 +138,8 @@ def _is_past(plan: Plan, phase: str, until: str) -> bool:
         return False
     wanted = planning.match_phase(until, plan.phases)
     if wanted is None:
-        raise OrchestratorError(
-            f"{until!r} is no phase", hint=f"one of: {', '.join(plan.phases)}", code=Exit.USAGE
-        )
-    return phase == COMPLETE or (
-        phase in plan.phases and plan.phases.index(phase) > plan.phases.index(wanted)
-    )
+        raise OrchestratorError(f"{until!r} is no phase", hint=f"one of: {', '.join(plan.phases)}", code=Exit.USAGE)
+    return phase == COMPLETE or (phase in plan.phases and plan.phases.index(phase) > plan.phases.index(wanted))
 
 
 def _later(plan: Plan, standing: Standing, phase: str, chosen: Sequence[str]) -> dict[str, str]:

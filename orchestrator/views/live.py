@@ -26,9 +26,7 @@ def watching(board: Board, console: "Console | None" = None) -> Iterator[Tell]:
     from rich.live import Live  # noqa: PLC0415
 
     console = console or Console(stderr=True, highlight=False)
-    live = Live(
-        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-    )
+    live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
     painter = _Painter(board, live)
 
     def tell(event: Event) -> None:
@@ -89,9 +87,7 @@ def picture(board: Board) -> "RenderableType":
     at_work = board.rows()
     for row in at_work[:_ROWS]:
         quiet = f"silent {span(row.quiet)}"
-        rows.add_row(
-            Text(f"  {row.who}", no_wrap=True), Text(row.agent), Text(span(row.elapsed)), Text(quiet)
-        )
+        rows.add_row(Text(f"  {row.who}", no_wrap=True), Text(row.agent), Text(span(row.elapsed)), Text(quiet))
     if len(at_work) > _ROWS:
         rows.add_row(Text(f"  and {len(at_work) - _ROWS} more"))
     return Group(head, rows)

@@ -92,9 +92,7 @@ def _seconds(event: Event) -> str:
 _WORDS: dict[str, Callable[[Event], str]] = {
     "healed": lambda event: f"healed: {_fact(event, 'note')}",
     "skipping": _skipping,
-    "edits.taken": lambda event: (
-        f"took in edits as {short(_fact(event, 'commit'))}: {names(event.facts.get('paths'))}"
-    ),
+    "edits.taken": lambda event: f"took in edits as {short(_fact(event, 'commit'))}: {names(event.facts.get('paths'))}",
     "restored": lambda event: f"restored: {_fact(event, 'path')}",
     "attempt.started": lambda event: f"started {_who(event)} ({_fact(event, 'agent')})",
     "attempt.recorded": _recorded,
