@@ -159,9 +159,7 @@ def dropped(todo: Todo) -> frozenset[str]:
     return frozenset(task.id for task in todo.tasks if task.mark is Mark.DROPPED)
 
 
-def ready(
-    plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bool = False
-) -> tuple[str, ...]:
+def ready(plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bool = False) -> tuple[str, ...]:
     """Return at most `slots` tasks that may start now, in plan order; none that could meet another's files.
 
     Tasks that a spec gives to a person are among them only where it is a person who asks: `by_hand`.

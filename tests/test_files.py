@@ -18,7 +18,10 @@ def land(repo: Repo, command: str, *files: str) -> None:
 
 def test_names_that_need_quoting(repo: Repo) -> None:
     repo.write("src/old", "x\n")
-    land(repo, """mkdir -p 'src/a b'; echo 1 > 'src/a b/"q"\\x.txt'; echo 2 > src/é; echo 3 > "src/-option"; echo 4 > 'src/tr ' """)
+    land(
+        repo,
+        """mkdir -p 'src/a b'; echo 1 > 'src/a b/"q"\\x.txt'; echo 2 > src/é; echo 3 > "src/-option"; echo 4 > 'src/tr ' """,
+    )
     names = repo.git("ls-tree", "-r", "-z", "--name-only", "HEAD", "src").split("\0")
     assert set(names) == {'src/a b/"q"\\x.txt', "src/é", "src/-option", "src/tr ", "src/old", ""}
 
