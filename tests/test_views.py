@@ -42,8 +42,8 @@ def test_status_after_a_run(finished: Repo) -> None:
     lines = said.out.split("\n")
     assert lines[0] == "repo: IMPLEMENTING, 1 of 4 tasks landed"
     assert "  IMPLEMENTING  [#####...............] 1/4  <-- CURRENT" in lines
-    assert lines[7:10] == ["dead letter: b (scope)", "blocked: d (no spec)", "blocked: c (waits for b)"]
-    assert lines[10].startswith("last checkpoint: 000")
+    assert lines[4:7] == ["dead letter: b (scope)", "blocked: d (no spec)", "blocked: c (waits for b)"]
+    assert lines[7].startswith("last checkpoint: 000")
     assert said.err == "next: orchestrator dlq show b   # nothing can move without a decision on it\n"
 
 

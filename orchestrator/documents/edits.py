@@ -71,6 +71,13 @@ def append_lines(text: Text, section: Section, lines: Sequence[str]) -> Text:
     return insert(text, last, [*blank, *lines])
 
 
+def fill(text: Text, section: Section, lines: Sequence[str]) -> Text:
+    """Lines in a section that may be empty: then a blank line stays above them, and one comes below."""
+    if last_line(text, section) >= section.start or section.start >= section.stop:
+        return append_lines(text, section, lines)
+    return insert(text, section.start, [*lines, ""] if section.stop - section.start == 1 else lines)
+
+
 def last_line(text: Text, section: Section) -> int:
     """The last line of a section that is not blank; its heading when there is none."""
     number = section.stop - 1

@@ -33,7 +33,7 @@ def write(text: Text, items: Sequence[Progress], ours: Callable[[str], bool]) ->
         return edits.append_section(text, "## Progress", [_line(item, "- ") for item in items]) if items else text
     held = [(progress, item) for progress, item in _read(text) if ours(progress.title)]
     if not held:
-        return edits.append_lines(text, section, [_line(item, "- ") for item in items]) if items else text
+        return edits.fill(text, section, [_line(item, "- ") for item in items]) if items else text
     return _replaced(text, items, held)
 
 

@@ -66,17 +66,18 @@ def _heading(shown: Status) -> list[str]:
 
 
 def _bars(shown: Status) -> Iterator[str]:
-    current = next((n for n, row in enumerate(shown.phases) if row.current), len(shown.phases) - 1)
-    first = max(0, min(current - _ROWS // 2, len(shown.phases) - _ROWS))
-    rows = shown.phases[first : first + _ROWS]
+    phases = [row for row in shown.phases if row.total or row.current]
+    current = next((n for n, row in enumerate(phases) if row.current), len(phases) - 1)
+    first = max(0, min(current - _ROWS // 2, len(phases) - _ROWS))
+    rows = phases[first : first + _ROWS]
     width = min(40, max((len(row.name) for row in rows), default=0))
     for row in rows:
         filled = _BAR * row.done // row.total if row.total else 0
         bar = "#" * filled + "." * (_BAR - filled)
         mark = "  <-- CURRENT" if row.current else ""
         yield f"  {one_line(row.name, 40):<{width}}  [{bar}] {row.done}/{row.total}{mark}"
-    if len(rows) < len(shown.phases):
-        yield f"  ... {len(shown.phases)} phases in all"
+    if len(rows) < len(phases):
+        yield f"  ... {len(phases)} phases in all"
 
 
 def _people(shown: Status) -> Iterator[str]:
