@@ -180,3 +180,21 @@ def test_a_timeout_ends_the_attempt_and_keeps_its_work(repo: Repo) -> None:
     repo.run("run", code=1)
     assert repo.git("show", "refs/orchestrator/attempts/a/1:a.txt") == "half"
     assert "| 1 | failed | timeout |" in repo.read("specs/a.result.md")
+
+
+def test_free_slots_do_not_wait_for_verify(repo: Repo) -> None:
+    """While a's candidate is verified, slowly, b and c are done, and d, which waited for a slot, starts."""
+    log = repo.root.parent / "log"
+    for name in "abcd":
+        repo.spec(name, f"{name}.txt")
+    repo.task("a: do a", "b: do b", "c: do c", "d: do d")
+    repo.shell_agent(
+        f'echo start $ORCHESTRATOR_TASK >> {log}; [ $ORCHESTRATOR_TASK = a ] || sleep 0.3; echo x > "$1"',
+        verify=f"echo verify >> {log}; [ ! -e a.txt ] || sleep 2; echo verified >> {log}",
+        more="[limits]\njobs = 2\n",
+    )
+    repo.commit("a project")
+    repo.run("run")
+    words = log.read_text().split("\n")
+    landing = words.index("verify", words.index("start a"))
+    assert "start d" in words[landing : words.index("verified", landing)]

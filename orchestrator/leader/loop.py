@@ -10,7 +10,7 @@ from orchestrator import plan as planning
 from orchestrator import policy
 from orchestrator.agents.protocol import Agent
 from orchestrator.engines.local import Delivery, LocalEngine
-from orchestrator.errors import DocumentError, Exit, OrchestratorError
+from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.failure import Next, backoff, transient_row
 from orchestrator.leader.docket import Docket, docket, failures, verdict
 from orchestrator.leader.orders import order
@@ -111,36 +111,43 @@ class Leader:
         """Take one turn of the loop; False when there is nothing left to wait for."""
         while not self.inbox.empty():
             self._handle(engine, self.inbox.get())
-        if not self._landing and not self._draining:
-            now = self._look()
-            if now is not None and self._act(engine, docket(self.project.git, now)):
-                return True
+        if not self._draining and self._step(engine):
+            return True
         idle = not self._running and not self._landing
         if idle and (self._draining or not self._held):
             return False
         self._wait(engine)
         return True
 
+    def _step(self, engine: LocalEngine) -> bool:
+        """Do what can be done now; True when that moved the branch, so that all must be read again.
+
+        An error ends the run, but not at once: what runs may finish and is recorded.
+        """
+        try:
+            if not self._landing:
+                return self._act(engine, docket(self.project.git, self._look()))
+            self._start(engine, docket(self.project.git, self._situation()))
+        except (OrchestratorError, OSError) as error:
+            self._fail(error)
+        return False
+
     @property
     def _draining(self) -> bool:
         return self._stops > 0 or self._error is not None
 
-    def _look(self) -> Situation | None:
-        """Take in what a person changed, and read where things stand; None when it cannot be taken."""
-        try:
-            take_in(self.project)
-            now = self._situation()
-            return self._situation() if adopt_ticks(self.project, now) else now
-        except DocumentError as error:
-            self._fail(error)
-            return None
+    def _look(self) -> Situation:
+        """Take in what a person changed, and read where things stand."""
+        take_in(self.project)
+        now = self._situation()
+        return self._situation() if adopt_ticks(self.project, now) else now
 
     def _situation(self) -> Situation:
         project = self.project
         return situation(project.git, project.checkout.tip(), self.library, project.config.phases)
 
     def _fail(self, error: Exception) -> None:
-        """Remember the first error; what runs may finish and is recorded, nothing new starts."""
+        """Remember the first error: nothing new starts from now on."""
         if self._error is None:
             self._error = error
             words = error.message if isinstance(error, OrchestratorError) else repr(error)
@@ -152,16 +159,19 @@ class Leader:
         for _task, mine in known.failed():
             if mine[-1].task not in self._running and self._after_failure(known.now, mine):
                 return True
-        waiting = known.waiting()
-        chosen = self._chosen(known, waiting)
-        if chosen and self._checkpoint_first(known.now, chosen):
+        if self._checkpoint_first(known):
             return True
-        for each in chosen:
-            self._running[each.task] = each
-            engine.submit(each)
+        self._start(engine, known)
+        waiting = known.waiting()
         if waiting:
             self._land(waiting)
         return False
+
+    def _start(self, engine: LocalEngine, known: Docket) -> None:
+        """Start what is ready and fits; also while a landing is under way, for verify may take minutes."""
+        for each in self._chosen(known):
+            self._running[each.task] = each
+            engine.submit(each)
 
     def _cancel_outdated(self, engine: LocalEngine, now: Situation) -> None:
         """Stop paying for attempts whose spec a person has changed or taken away; their work is kept."""
@@ -190,24 +200,24 @@ class Leader:
         self._held_for.add(last.ref)
         self.project.say("attempt.later", last.task, last.number, seconds=seconds)
 
-    def _chosen(self, known: Docket, waiting: Sequence[Attempt]) -> list[Order]:
+    def _chosen(self, known: Docket) -> list[Order]:
         """Return the orders for the tasks that may start now."""
         project, slots = self.project, self.project.config.jobs - len(self._running)
         if slots <= 0 or self._past_until(known.now):
             return []
-        standing = self._standing(known.now, waiting)
-        ready = planning.ready(known.now.plan, standing, known.now.phase, slots)
+        ready = planning.ready(known.now.plan, self._standing(known), known.now.phase, slots)
         return [order(known, project.config, self.agents, task) for task in ready]
 
-    def _standing(self, now: Situation, waiting: Sequence[Attempt]) -> Standing:
-        clock = self.project.clock.monotonic()
+    def _standing(self, known: Docket) -> Standing:
+        git, config, clock = self.project.git, self.project.config, self.project.clock.monotonic()
         self._held = {task: until for task, until in self._held.items() if until > clock}
+        spent = [task for task, mine in known.failed() if verdict(git, config, known.now, mine)[0] is Next.DEAD]
         return replace(
-            now.standing(),
-            # Claimed is running, too: what shares its files must not start beside it.
-            running=frozenset({*self._running, *claimed(self.project.git)}),
-            waiting=frozenset(attempt.task for attempt in waiting),
-            held=frozenset(self._held),
+            known.now.standing(),
+            # A task claimed by somebody else runs as far as its files are concerned.
+            running=frozenset({*self._running, *claimed(git)}),
+            waiting=frozenset(attempt.task for attempt in known.waiting()),
+            held=frozenset({*self._held, *spent}),
         )
 
     def _past_until(self, now: Situation) -> bool:
@@ -216,24 +226,26 @@ class Leader:
             return False
         return now.phase == COMPLETE or now.plan.phases.index(now.phase) > now.plan.phases.index(wanted)
 
-    def _checkpoint_first(self, now: Situation, orders: Sequence[Order]) -> bool:
-        """Write the checkpoint the `auto` policy wants before delegation or a risky step; True when it was written."""
-        if self.project.config.every != "auto" or now.state is None or self._is_checkpoint(now.commit):
+    def _checkpoint_first(self, known: Docket) -> bool:
+        """Write the checkpoint `auto` wants before delegation or a risky step; True when it was written."""
+        project, now = self.project, known.now
+        if project.config.every != "auto" or now.state is None or self._is_checkpoint(now.commit):
             return False
-        started = read_stamp(now.state.started) or self.project.clock.now()
+        orders = self._chosen(known)
+        started = read_stamp(now.state.started) or project.clock.now()
         moment = policy.Moment(
             delegating=len(orders) > 1,
             risky_next=any(each.spec.risky for each in orders),
-            elapsed=(self.project.clock.now() - started).total_seconds() / 60,
+            elapsed=(project.clock.now() - started).total_seconds() / 60,
         )
         why = policy.checkpoint_due("auto", moment)
-        return bool(why and publish.checkpoint(self.project, self.library, list(self._running), why, why))
+        return bool(why and publish.checkpoint(project, self.library, list(self._running), why, why))
 
     def _is_checkpoint(self, commit: str) -> bool:
         return bool(next(walk(self.project.git, commit, "-1")).get("Checkpoint"))
 
     def _land(self, waiting: Sequence[Attempt]) -> None:
-        """Land in a thread of its own: verify may take minutes, and free slots should not wait for it."""
+        """Land in a thread of its own, so that the loop goes on."""
         running = list(self._running)
 
         def work() -> None:
