@@ -1,0 +1,51 @@
+"""The configuration as the rest of the program sees it: a field for each key, every value checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """One `[agents.NAME]` table; times in seconds, 0 or less means no limit."""
+
+    name: str
+    kind: str = "command"
+    command: tuple[str, ...] = ()
+    script: str = ""
+    timeout: float | None = None
+    idle: float | None = None
+    env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be configured; every value has a default. Times are in seconds."""
+
+    name: str
+    phases: tuple[str, ...]
+    worker: str
+    agents: Mapping[str, AgentConfig]
+    verify: str
+    setup: str
+    copy: tuple[str, ...]
+    link: tuple[str, ...]
+    verify_timeout: float
+    verify_env: tuple[str, ...]
+    jobs: int
+    attempts: int
+    retries: int
+    timeout: float
+    idle: float
+    backoff: float
+    drain: float
+    every: str | int
+    keep: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One resolved key: its value, and where it came from."""
+
+    key: str
+    value: object
+    origin: str
