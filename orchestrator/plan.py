@@ -19,12 +19,16 @@ PERSON = "person"  # the agent a spec names when no agent is to do it
 
 @dataclass(frozen=True)
 class Plan:
-    """Every task with its phase and spec, in the order of `TODO.md`. `phases` leaves out COMPLETE, which ends each."""
+    """Every task with its phase and spec, in the order of `TODO.md`; `phases` leaves out COMPLETE, which ends each.
+
+    `by_hand` are the tasks whose specs give them to a person.
+    """
 
     phases: tuple[str, ...]
     tasks: Mapping[str, Task]
     phase_of: Mapping[str, str]
     specs: Mapping[str, Spec]
+    by_hand: Collection[str] = frozenset()
 
     def of_phase(self, phase: str) -> tuple[str, ...]:
         """Return the ids of the tasks of `phase`, in order."""
@@ -56,8 +60,15 @@ class Standing:
         return task in self.done or task in self.dropped
 
 
-def build(todo: Todo, specs: Mapping[str, Spec], phases: Sequence[str], path: str = "TODO.md") -> Plan:
-    """Put tasks, specs and phases together.
+def build(
+    todo: Todo,
+    specs: Mapping[str, Spec],
+    phases: Sequence[str],
+    path: str = "TODO.md",
+    *,
+    by_hand: Collection[str] | None = None,
+) -> Plan:
+    """Put tasks, specs and phases together. `by_hand` saves reading every spec where it is known otherwise.
 
     Raises:
         DocumentError: a heading that is no phase, an unknown or later dependency, or a cycle; with the line.
@@ -65,7 +76,9 @@ def build(todo: Todo, specs: Mapping[str, Spec], phases: Sequence[str], path: st
     names = tuple(phases) or phases_of(todo)
     tasks = {task.id: task for task in todo.tasks}
     phase_of = {task.id: _phase(task, names, path) for task in todo.tasks}
-    plan = Plan(names, tasks, phase_of, specs)
+    if by_hand is None:
+        by_hand = frozenset(task for task, spec in specs.items() if spec.agent == PERSON)
+    plan = Plan(names, tasks, phase_of, specs, by_hand)
     _refuse_bad_dependencies(plan, path)
     _refuse_cycles(tasks, path)
     return plan
@@ -172,16 +185,11 @@ def ready(plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bo
     for task in plan.tasks.values():
         if len(chosen) >= slots:
             break
-        if not by_hand and is_by_hand(plan, task.id):
+        if not by_hand and task.id in plan.by_hand:
             continue
         if _startable(plan, standing, task, open_phases) and not _meets_any(plan, task.id, [*busy, *chosen]):
             chosen.append(task.id)
     return tuple(chosen)
-
-
-def is_by_hand(plan: Plan, task: str) -> bool:
-    """Whether the spec of `task` gives it to a person."""
-    return task in plan.specs and plan.specs[task].agent == PERSON
 
 
 def _startable(plan: Plan, standing: Standing, task: Task, open_phases: Collection[str]) -> bool:
@@ -231,7 +239,7 @@ def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
             found[task.id] = "a dead letter"
         elif task.id not in plan.specs:
             found[task.id] = "no spec"
-        elif is_by_hand(plan, task.id) and all(wanted in standing.done for wanted in task.after):
+        elif task.id in plan.by_hand and all(wanted in standing.done for wanted in task.after):
             found[task.id] = "for a person"
     return found | _blocked_behind(plan, standing, found)
 

@@ -170,7 +170,7 @@ def may_meet(one: str, other: str) -> bool:
 @cache
 def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     if not one or not other:
-        return all(part == "**" for part in one + other)
+        return True  # the same path, or one is a folder above the other
     if one[0] == "**":
         return _meet(one[1:], other) or _meet(one, other[1:])
     if other[0] == "**":

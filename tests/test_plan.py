@@ -158,9 +158,9 @@ def test_new_tasks_reopen_a_complete_workflow() -> None:
 
 
 def test_a_task_for_a_person_is_theirs_alone() -> None:
-    made = plan("- [ ] a: a", "- [ ] b: b")
-    made.specs["a"] = Spec.parse(  # type: ignore[index]  # a dict underneath
-        b"# Spec: a\n\n**Agent**: person\n\n## Goal\n\nDo.\n\n## Files to Modify\n\n- a.txt\n", "specs/a.md"
+    text = b"# Spec: a\n\n**Agent**: person\n\n## Goal\n\nDo.\n\n## Files to Modify\n\n- a.txt\n"
+    made = planning.build(
+        todo("- [ ] a: a", "- [ ] b: b"), {"a": Spec.parse(text, "specs/a.md"), "b": spec("b.txt")}, ()
     )
     assert ready(made) == ("b",)
     assert planning.ready(made, Standing(), "IMPLEMENTING", 9, by_hand=True) == ("a", "b")

@@ -50,6 +50,14 @@ ATTACKS = {
         [".git/hooks/post-commit"],
     ),
     "shared configuration": ("git config core.fsmonitor evil", [".git/config"]),
+    "configuration of worktrees": (
+        "git config extensions.worktreeConfig true; git config -f $(git rev-parse --git-common-dir)/config.worktree filter.f.smudge evil",
+        [".git/config.worktree"],
+    ),
+    "another task's attempt": (
+        "git update-ref refs/orchestrator/attempts/z/1 HEAD",
+        ["refs/orchestrator/attempts/z/1"],
+    ),
     "the branch itself": (
         "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x; git update-ref refs/heads/main HEAD",
         ["refs/heads/main", "src/other.txt"],

@@ -18,16 +18,18 @@ from orchestrator.leader.report import Report
 from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt
+from orchestrator.repo.checkout import InTheWayError, NotNowError
 from orchestrator.repo.history import walk
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
-from orchestrator.steps.claim import claimed
+from orchestrator.steps.claim import claims
 from orchestrator.steps.dispatch import Order, carry_out
 from orchestrator.steps.land import Outcome, land
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation
 from orchestrator.steps.take_in import adopt_ticks, take_in
 
+_PATIENCE = 5.0  # seconds a person's own git or editor is waited for when nothing else is left to do
 _LOOK_AGAIN = 1.0  # seconds between looks at the person's files while agents work
 
 
@@ -73,6 +75,7 @@ class Leader:
     _stops: int = 0
     _deadline: float = float("inf")
     _error: Exception | None = None
+    _not_now: float | None = None
 
     def stop(self, signal: int) -> None:
         """Ask for an end, from a signal handler or another thread: softly the first time, at once the second."""
@@ -114,7 +117,7 @@ class Leader:
         if not self._draining and self._step(engine):
             return True
         idle = not self._running and not self._landing
-        if idle and (self._draining or not self._held):
+        if idle and (self._draining or (not self._held and self._not_now is None)):
             return False
         self._wait(engine)
         return True
@@ -122,15 +125,34 @@ class Leader:
     def _step(self, engine: LocalEngine) -> bool:
         """Do what can be done now; True when that moved the branch, so that all must be read again.
 
-        An error ends the run, but not at once: what runs may finish and is recorded.
+        An error ends the run, but not at once: what runs may finish and is recorded. What a person is in the middle of,
+        such as another branch checked out, a rebase or a file being saved, is only waited for.
         """
         try:
-            if not self._landing:
-                return self._act(engine, docket(self.project.git, self._look()))
-            self._start(engine, docket(self.project.git, self._situation()))
+            again = self._work(engine)
+        except NotNowError as error:
+            self._put_off(error)
+            return False
         except (OrchestratorError, OSError) as error:
             self._fail(error)
+            return False
+        self._not_now = None
+        return again
+
+    def _work(self, engine: LocalEngine) -> bool:
+        if not self._landing:
+            return self._act(engine, docket(self.project.git, self._look()))
+        self._start(engine, docket(self.project.git, self._situation()))
         return False
+
+    def _put_off(self, error: OrchestratorError) -> None:
+        """Look again later; give up once nothing runs any more and patience is at its end."""
+        clock = self.project.clock.monotonic()
+        if self._not_now is None:
+            self._not_now = clock
+            self.project.say("waiting", why=one_line(error.message))
+        if not self._running and not self._landing and clock - self._not_now > _PATIENCE:
+            self._fail(error)
 
     @property
     def _draining(self) -> bool:
@@ -174,9 +196,10 @@ class Leader:
             engine.submit(each)
 
     def _cancel_outdated(self, engine: LocalEngine, now: Situation) -> None:
-        """Stop paying for attempts whose spec a person has changed or taken away; their work is kept."""
+        """Stop paying for attempts whose spec or task a person has changed or taken away; their work is kept."""
+        standing = now.standing()
         for task, current in self._running.items():
-            if now.spec_ids.get(task) != current.spec_id:
+            if now.spec_ids.get(task) != current.spec_id or standing.settled(task):
                 self.project.say("attempt.outdated", task, current.number)
                 engine.cancel(task)
 
@@ -209,13 +232,14 @@ class Leader:
         return [order(known, project.config, self.agents, task) for task in ready]
 
     def _standing(self, known: Docket) -> Standing:
-        git, config, clock = self.project.git, self.project.config, self.project.clock.monotonic()
-        self._held = {task: until for task, until in self._held.items() if until > clock}
+        git, config = self.project.git, self.project.config
+        current = known.now.standing()
+        taken = [task for task in claims(git) if not current.settled(task)]
         spent = [task for task, mine in known.failed() if verdict(git, config, known.now, mine)[0] is Next.DEAD]
         return replace(
-            known.now.standing(),
+            current,
             # A task claimed by somebody else runs as far as its files are concerned.
-            running=frozenset({*self._running, *claimed(git)}),
+            running=frozenset({*self._running, *taken}),
             waiting=frozenset(attempt.task for attempt in known.waiting()),
             held=frozenset({*self._held, *spent}),
         )
@@ -262,6 +286,7 @@ class Leader:
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
         clock = self.project.clock.monotonic()
+        self._held = {task: until for task, until in self._held.items() if until > clock}
         pause = min([_LOOK_AGAIN, *(until - clock for until in self._held.values())])
         try:
             self._handle(engine, self.inbox.get(timeout=max(0.01, pause)))
@@ -277,7 +302,9 @@ class Leader:
         elif isinstance(message, Landed):
             self._landing = None
             self.report.landed += message.outcome.landed
-            if message.error:
+            if isinstance(message.error, NotNowError) and not isinstance(message.error, InTheWayError):
+                self._put_off(message.error)
+            elif message.error:
                 self._fail(message.error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
@@ -302,5 +329,5 @@ class Leader:
         if self.report.landed and not self._is_checkpoint(now.commit) and self._stops < 2:  # noqa: PLR2004
             publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
             now = self._situation()
-        self.report.conclude(now)
+        self.report.conclude(now, claims(self.project.git))
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))

@@ -4,15 +4,12 @@ from dataclasses import dataclass, field
 
 from orchestrator.process import reap
 from orchestrator.repo import heal
-from orchestrator.repo.attempts import ROOT, Attempt, load
-from orchestrator.repo.refs import OURS, ZERO, Move, move
+from orchestrator.repo.attempts import Attempt, load
 from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps import dispatch
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import NAME as VERIFY
 from orchestrator.workspace import boot_id
-
-BRANCHES = "refs/heads/orchestrator/"
 
 
 @dataclass
@@ -39,7 +36,6 @@ def recover(project: Project) -> Findings:
     _clear_scratch(project)
     _worktrees(project, found)
     project.worktrees.sweep()
-    _branches(project, found)
     _say(project, found)
     return found
 
@@ -50,7 +46,7 @@ def _clear_scratch(project: Project) -> None:
         leftover.unlink()
     previous = project.lock.previous
     if previous is not None and not previous.alive:
-        heal.temporary_objects(project.place)
+        heal.temporary_files(project.place, previous.since)
 
 
 def _worktrees(project: Project, found: Findings) -> None:
@@ -67,19 +63,6 @@ def _worktrees(project: Project, found: Findings) -> None:
             found.notes.append(f"kept the work of {task}/{number} ({state}) as {kept.ref}")
         else:
             dispatch.clear(project, task, int(number))
-
-
-def _branches(project: Project, found: Findings) -> None:
-    """Drop attempt branches whose worktree is gone; commits that nothing else holds are kept under another name."""
-    listed = project.git.run("for-each-ref", "--format=%(refname) %(objectname)", BRANCHES).decode().split("\n")
-    for line in filter(None, listed):
-        ref, tip = line.split(" ")
-        held = project.git.run("for-each-ref", "--count=1", f"--contains={tip}", ROOT, project.checkout.branch)
-        if not held:
-            kept = f"{OURS}/lost/{ref.removeprefix(BRANCHES)}"
-            move(project.git, [Move(kept, tip)], "kept")
-            found.notes.append(f"kept commits of an attempt that was never recorded as {kept}")
-        move(project.git, [Move(ref, ZERO, tip)], "swept")
 
 
 def _say(project: Project, found: Findings) -> None:

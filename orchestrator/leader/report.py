@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from orchestrator import plan as planning
 from orchestrator.errors import Exit
 from orchestrator.failure import Failure
-from orchestrator.plan import BLOCKED, COMPLETE
+from orchestrator.plan import BLOCKED, COMPLETE, Standing
+from orchestrator.steps.claim import Claim
 from orchestrator.steps.standing import Situation
 
 
@@ -40,14 +41,19 @@ class Report:
             return Exit.WAITING
         return Exit.FAILED if self.dead else Exit.DONE
 
-    def conclude(self, now: Situation) -> None:
-        """Fill in how things stand at the end."""
+    def conclude(self, now: Situation, claims: Mapping[str, Claim]) -> None:
+        """Fill in how things stand at the end; `claims` are the tasks that somebody else has taken."""
         standing = now.standing()
         settled = bool(now.plan.tasks) and all(standing.settled(task) for task in now.plan.tasks)
-        self.phase = COMPLETE if settled else now.phase
-        self.stuck = planning.stuck(now.plan, standing)
+        self.phase = COMPLETE if settled and now.phase != BLOCKED else now.phase
+        taken = {task: f"claimed by {claim.who}" for task, claim in claims.items() if _is_open(now, standing, task)}
+        self.stuck = planning.stuck(now.plan, standing) | taken
         self.dead = sorted(standing.dead)
         self.conflicts = [task for task in self.dead if _ended_in_conflict(now, task)]
+
+
+def _is_open(now: Situation, standing: Standing, task: str) -> bool:
+    return task in now.plan.tasks and not standing.settled(task)
 
 
 def _ended_in_conflict(now: Situation, task: str) -> bool:

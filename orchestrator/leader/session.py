@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping
 
-from orchestrator import plan as planning
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.errors import Exit, OrchestratorError
@@ -48,7 +47,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     """
     standing = now.standing()
     todo = [task for task in now.plan.specs if task in now.plan.tasks and not standing.settled(task)]
-    todo = [task for task in todo if not planning.is_by_hand(now.plan, task)]
+    todo = [task for task in todo if task not in now.plan.by_hand]
     wanted = {now.plan.specs[task].agent: spec_path(task) for task in reversed(todo)}
     for name, where in wanted.items():
         pick(agents, project.config, name, where).check()

@@ -17,20 +17,24 @@ from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError, joined
+from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
 
-_FROM = f"{OURS}/advance/from"
-_TO = f"{OURS}/advance/to"
 _LOCK_PATIENCE = 5.0
+_LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
 
 
-class BranchMovedError(OrchestratorError):
+class NotNowError(OrchestratorError):
+    """A person is in the middle of something; a little later the same step may work."""
+
+
+class BranchMovedError(NotNowError):
     """Somebody else moved the branch first; the candidate must be built again on the new tip."""
 
 
-class InTheWayError(OrchestratorError):
+class InTheWayError(NotNowError):
     """An uncommitted change of the user's stands where a landing must write."""
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -67,10 +71,13 @@ class Checkout:
         Raises:
             OrchestratorError: another branch is checked out now; to land here would write over it.
         """
-        here = head(self.git)
+        try:
+            here = head(self.git)
+        except OrchestratorError as error:
+            raise NotNowError(error.message, hint=error.hint, code=error.code) from error
         if here.branch != self.branch:
             name = self.branch.removeprefix("refs/heads/")
-            raise OrchestratorError(
+            raise NotNowError(
                 f"the checkout went from {name} to {here.short} under the run",
                 hint=f"git switch {name}, then: orchestrator run",
                 code=Exit.PRECONDITION,
@@ -95,16 +102,19 @@ class Checkout:
 
     def _advance(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
         lock = self._lock_index()
+        ours = True  # once the lock has become the index, a lock of that name is somebody else's
         try:
             if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
-            move(self.git, [Move(_FROM, old), Move(_TO, new)], "intent")
+            move(self.git, [Move(self._from, old), Move(self._to, new)], "intent")
             self._bring_forward(old, new, reason, taken)
             shutil.copyfile(self._index, lock)
             _sync(lock)
             lock.replace(self.place.git_dir / "index")
+            ours = False
         finally:
-            lock.unlink(missing_ok=True)
+            if ours:
+                lock.unlink(missing_ok=True)
         self._forget()
         make_durable(self.place.git_dir, self.branch)
 
@@ -131,7 +141,7 @@ class Checkout:
                 private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
             private.run("read-tree", "-m", "-u", old, new)
         except GitError as error:
-            blocking = self._blocking(private, old, new)
+            blocking = self._unmerged(private) or self._blocking(private, old, new)
             if not blocking:
                 raise
             same = self._same_as(new, blocking)
@@ -146,6 +156,16 @@ class Checkout:
         there = entries(self.git, new, paths)
         files = [path for path in paths if path in there and _is_plain(self.place.root / path)]
         return [path for path, blob in zip(files, blob_ids(self.git, files), strict=True) if there[path].blob == blob]
+
+    @property
+    def _from(self) -> str:
+        """The ref that remembers where an advance of this branch started."""
+        return f"{OURS}/advance/from/{self.branch.removeprefix('refs/heads/')}"
+
+    @property
+    def _to(self) -> str:
+        """The ref that remembers where it leads."""
+        return f"{OURS}/advance/to/{self.branch.removeprefix('refs/heads/')}"
 
     @property
     def _index(self) -> Path:
@@ -168,7 +188,7 @@ class Checkout:
             try:
                 os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
             except FileExistsError as error:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline + (_LIVING_PATIENCE if at_work(self.place) else 0.0):
                     raise OrchestratorError(
                         f"another git process holds {lock}",
                         hint="let it finish, then: orchestrator run",
@@ -179,7 +199,11 @@ class Checkout:
                 return lock
 
     def _forget(self) -> None:
-        move(self.git, [Move(_FROM, ZERO), Move(_TO, ZERO)], "settled")
+        move(self.git, [Move(self._from, ZERO), Move(self._to, ZERO)], "settled")
+
+    def _unmerged(self, private: Git) -> list[str]:
+        """Return the paths of a merge that a person has not finished."""
+        return sorted({record.split("\t", 1)[1] for record in private.records("ls-files", "-u", "-z")})
 
     def _blocking(self, private: Git, old: str, new: str) -> list[str]:
         """Return the paths of the advance that differ from `old` in the index or on disk."""
@@ -199,7 +223,7 @@ class Checkout:
 
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
-        old, new = resolve(self.git, _FROM), resolve(self.git, _TO)
+        old, new = resolve(self.git, self._from), resolve(self.git, self._to)
         if old is None or new is None:
             return None
         tip = resolve(self.git, self.branch) or old

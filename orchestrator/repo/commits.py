@@ -8,6 +8,7 @@ from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.trees import GONE, Change
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
+CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 
 
 @dataclass(frozen=True)

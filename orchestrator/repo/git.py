@@ -24,6 +24,11 @@ SETTINGS = {
     "maintenance.auto": "false",
     "merge.directoryRenames": "false",
     "advice.detachedHead": "false",
+    # What a person has set for their own eyes, and that would change what we read.
+    "log.showSignature": "false",
+    "trailer.separators": ":",
+    "i18n.logOutputEncoding": "UTF-8",
+    "worktree.useRelativePaths": "false",
 }
 
 

@@ -7,7 +7,8 @@ agent from writing there; so it is looked at after each attempt, put back, and h
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,16 +16,23 @@ from orchestrator.repo.git import Git, GitError, split_records
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, ZERO, Move, move, resolve
 
-_WATCHED = ("hooks", "info")
+_HOOKS = "hooks"
+_ATTRIBUTES = "info/attributes"
 _LARGEST = 1 << 20
 _SETTLE = 0.2  # seconds
-# Configuration that names a program to run or a file of more configuration. A person's `git remote add` in the middle
-# of a run is none of it.
-_RUNS_CODE = re.compile(
-    r"core\.(hookspath|fsmonitor|sshcommand|editor|pager|attributesfile|askpass|gitproxy|worktree)|include\..*"
-    r"|includeif\..*|filter\..*|diff\..*\.(command|textconv)|diff\.external|merge\..*\.driver|alias\..*|credential\..*"
-    r"|gpg\..*program|remote\..*\.(vcs|uploadpack|receivepack)|sequence\.editor|uploadpack\.packobjectshook"
+_LINK = b"-> "
+# Configuration that can run a program or pull in more of itself, by what it is not: what a person's own git writes into
+# a repository in the middle of a run (a remote, a branch's upstream, an identity) is harmless.
+_HARMLESS = re.compile(
+    r"core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks|autocrlf|eol"
+    r"|safecrlf|sparsecheckout|sparsecheckoutcone|abbrev|quotepath|untrackedcache|compression|bigfilethreshold)"
+    r"|extensions\.(worktreeconfig|objectformat|refstorage)|branch\..*|user\..*|author\..*|committer\..*|init\..*"
+    r"|remote\..*\.(fetch|push|tagopt|prune|mirror|skipdefaultupdate)|remote\.pushdefault|push\..*|pull\..*|fetch\..*"
+    r"|gc\..*|maintenance\..*|pack\..*|index\..*|feature\..*|color\..*|column\..*|advice\..*|status\..*|log\..*"
+    r"|rerere\..*|merge\.(ff|conflictstyle|renames|stat)|rebase\..*|stash\..*|tag\..*|commit\.(gpgsign|verbose|status)"
+    r"|submodule\..*\.(url|active|branch)|lfs\..*|worktree\..*|alias\..*"
 )
+_HARMLESS_URL = re.compile(r"(https?|ssh|git|file)://.*|[^:]*|[\w.-]+@[\w.-]+:[^:]*|/.*")
 
 
 @dataclass
@@ -47,7 +55,9 @@ class Guard:
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _files: dict[str, bytes] = field(default_factory=dict)
-    _settings: dict[str, str] = field(default_factory=dict)
+    _settings: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _attempts: dict[str, str] = field(default_factory=dict)
+    _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
 
@@ -55,6 +65,8 @@ class Guard:
         """Take how things are now for how they should be."""
         with self._lock:
             self._files, self._settings = self._read_files(), self._read_settings()
+            self._attempts = self._read_attempts()
+            self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
 
     def check(self, since: float) -> dict[str, str]:
@@ -62,29 +74,58 @@ class Guard:
         with self._lock:
             self._restore_files()
             self._restore_settings()
+            self._restore_attempts()
             self._restore_branch()
             return {path: why for when, path, why in self._seen if when >= since}
 
     def _note(self, path: str, why: str) -> None:
         self._seen.append((self.clock(), path, why))
 
+    @contextmanager
+    def recording(self, ref: str) -> Iterator[None]:
+        """Write an attempt's ref within the block: any other change of such a ref is nobody's to make."""
+        with self._lock:
+            yield
+            tip = resolve(self.git, ref)
+            if tip is not None:
+                self._attempts[ref] = tip
+
+    def _read_attempts(self) -> dict[str, str]:
+        output = self.git.run("for-each-ref", "--format=%(refname) %(objectname)", f"{OURS}/attempts/").decode()
+        return dict(line.split(" ", 1) for line in output.split("\n") if line)
+
+    def _restore_attempts(self) -> None:
+        if not self._started:
+            return
+        now = self._read_attempts()
+        for ref in sorted(now.keys() | self._attempts.keys()):
+            tip, known = now.get(ref), self._attempts.get(ref)
+            if tip == known:
+                continue
+            kept = [Move(f"{OURS}/lost/attempt-{tip[:12]}", tip)] if tip else []
+            move(self.git, [*kept, Move(ref, known or ZERO)], "undo a change of an attempt's ref")
+            self._note(ref, "an attempt's ref was changed")
+
     def _read_files(self) -> dict[str, bytes]:
+        """Return the hooks that would run and the attributes that choose filters; a linked folder by its target."""
+        hooks = self.place.git_dir / _HOOKS
+        paths = [hooks] if hooks.is_symlink() else [p for p in sorted(hooks.glob("*")) if p.suffix != ".sample"]
+        paths.append(self.place.git_dir / _ATTRIBUTES)
         found = {}
-        for folder in _WATCHED:
-            for path in sorted((self.place.git_dir / folder).rglob("*")):
-                if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST:
-                    found[str(path.relative_to(self.place.git_dir))] = path.read_bytes()
-                elif path.is_symlink():
-                    found[str(path.relative_to(self.place.git_dir))] = b"-> " + str(path.readlink()).encode()
+        for path in paths:
+            name = str(path.relative_to(self.place.git_dir))
+            if path.is_symlink():
+                found[name] = _LINK + str(path.readlink()).encode()
+            elif path.is_file() and path.stat().st_size <= _LARGEST:
+                found[name] = path.read_bytes()
         return found
 
     def _restore_files(self) -> None:
         now = self._read_files()
         for name in sorted(now.keys() | self._files.keys()):
-            if now.get(name) == self._files.get(name):
-                continue
-            self._note(f".git/{name}", "changed in the shared git directory")
-            self._put_back(name)
+            if now.get(name) != self._files.get(name):
+                self._note(f".git/{name}", "changed in the shared git directory")
+                self._put_back(name)
 
     def _put_back(self, name: str) -> None:
         path = self.place.git_dir / name
@@ -93,27 +134,37 @@ class Guard:
             kept.parent.mkdir(parents=True, exist_ok=True)
             path.rename(kept)
         before = self._files.get(name)
-        if before is not None and not before.startswith(b"-> "):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if before is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if before.startswith(_LINK):
+            path.symlink_to(before.removeprefix(_LINK).decode())
+        else:
             path.write_bytes(before)
-            path.chmod(0o755 if name.startswith("hooks/") else 0o644)
+            path.chmod(0o755 if name.startswith(_HOOKS) else 0o644)
 
-    def _read_settings(self) -> dict[str, str]:
-        output = self.git.attempt("config", "--local", "--list", "-z").stdout
-        pairs = (record.partition("\n") for record in split_records(output))
-        return {key: value for key, _, value in pairs if _RUNS_CODE.fullmatch(key)}
+    def _read_settings(self) -> dict[tuple[str, str], list[str]]:
+        """Return the settings that are not known to be harmless, by file and key, with all their values."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for name in ("config", "config.worktree"):
+            output = self.git.attempt("config", "--file", str(self.place.git_dir / name), "--list", "-z").stdout
+            for record in split_records(output):
+                key, _, value = record.partition("\n")
+                if not _is_harmless(key, value):
+                    found.setdefault((name, key), []).append(value)
+        return found
 
     def _restore_settings(self) -> None:
         now = self._read_settings()
-        for key in sorted(now.keys() | self._settings.keys()):
-            before = self._settings.get(key)
-            if now.get(key) == before:
+        for name, key in sorted(now.keys() | self._settings.keys()):
+            before = self._settings.get((name, key), [])
+            if now.get((name, key), []) == before:
                 continue
-            self._note(".git/config", f"{key} was changed in the shared configuration")
-            if before is None:
-                self.git.attempt("config", "--local", "--unset-all", key)
-            else:
-                self.git.attempt("config", "--local", "--replace-all", key, before)
+            self._note(f".git/{name}", f"{key} was changed in the shared configuration")
+            file = str(self.place.git_dir / name)
+            self.git.attempt("config", "--file", file, "--unset-all", key)
+            for value in before:
+                self.git.attempt("config", "--file", file, "--add", key, value)
 
     def _restore_branch(self) -> None:
         """Undo a move of the branch that did not come through the checkout: no reflog entry of its HEAD says it."""
@@ -150,6 +201,12 @@ class Guard:
         words = lines[-1].split(b" ", 2)
         found = words[1].decode("ascii", "replace") if len(words) > 1 else ""
         return found if re.fullmatch(r"[0-9a-f]{40,64}", found) and found != ZERO else None
+
+
+def _is_harmless(key: str, value: str) -> bool:
+    if re.fullmatch(r"remote\..*\.(url|pushurl)", key):
+        return _HARMLESS_URL.fullmatch(value) is not None
+    return _HARMLESS.fullmatch(key) is not None
 
 
 def describe(tampered: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What a kill leaves behind in `.git`: git's own lock files, removed only when no living git can own them."""
+"""What a kill leaves behind in `.git`: lock and temporary files, removed only when no living git can own them."""
 
 import time
 from pathlib import Path
@@ -6,22 +6,19 @@ from pathlib import Path
 from orchestrator.repo.locate import Place
 from orchestrator.repo.worktrees import remove_tree
 
-_PATIENCE = 2.0
+_PATIENCE = 2.0  # seconds for a person's own git to finish
 
 
 def stale_locks(place: Place) -> list[Path]:
     """Remove git's lock files that nobody holds; return those removed.
 
-    The caller holds the instance lock, which every git child of ours inherits: so none of ours is alive. A lock that a
-    person's own git holds is left alone, after a short wait for it to finish.
+    The caller holds the instance lock, which every git child of ours inherits: so none of ours is alive. While a git of
+    a person's works in the repository, after a short wait for it, all are left alone.
     """
-    found = _locks(place.git_dir)
     deadline = time.monotonic() + _PATIENCE
-    while found and _foreign_git(place) and time.monotonic() < deadline:
+    while _locks(place) and at_work(place) and time.monotonic() < deadline:
         time.sleep(0.1)
-        found = _locks(place.git_dir)
-    if not found or _foreign_git(place):
-        return []
+    found = abandoned(place)
     for lock in found:
         lock.unlink(missing_ok=True)
     return found
@@ -29,37 +26,62 @@ def stale_locks(place: Place) -> list[Path]:
 
 def abandoned(place: Place) -> list[Path]:
     """Return git's lock files that no living git can own. Reads only; the caller knows that no leader is at work."""
-    found = _locks(place.git_dir)
-    return [] if not found or _foreign_git(place) else found
+    found = _locks(place)
+    return [] if not found or at_work(place) else found
 
 
-def _locks(git_dir: Path) -> list[Path]:
-    found = [path for path in git_dir.glob("*.lock") if path.name != "orchestrator.lock"]
-    for folder in ("refs", "logs", "worktrees"):
-        found += (git_dir / folder).rglob("*.lock")
-    found += (git_dir / "objects").glob("maintenance.lock")
-    found += (git_dir / "objects" / "info").glob("*.lock")
-    return sorted(found)
+def temporary_files(place: Place, since: float) -> int:
+    """Remove what a killed git of ours left half-written; return how many.
 
-
-def _foreign_git(place: Place) -> bool:
-    """Whether a git process of anybody's works in this repository."""
-    import psutil  # noqa: PLC0415 - 20 ms that only a healing start pays
-
-    for process in psutil.process_iter(["name", "cwd"]):
-        cwd = process.info["cwd"]
-        if process.info["name"] == "git" and cwd and Path(cwd).is_relative_to(place.root):
-            return True
-    return False
-
-
-def temporary_objects(place: Place) -> int:
-    """Remove the object files that a killed git left half-written; return how many."""
+    `since` is when the last leader started, in seconds of the wall clock: what is older is not its own.
+    """
     objects = place.git_dir / "objects"
     leftovers = [*objects.glob("??/tmp_obj_*"), *objects.glob("pack/tmp_*"), *objects.glob("tmp_objdir-*")]
-    for item in leftovers:
+    leftovers += place.git_dir.glob("fast_import_crash_*")
+    mine = [item for item in leftovers if item.lstat().st_mtime >= since]
+    if not mine or at_work(place):
+        return 0
+    for item in mine:
         if item.is_dir():
             remove_tree(item)
         else:
             item.unlink(missing_ok=True)
-    return len(leftovers)
+    return len(mine)
+
+
+def at_work(place: Place) -> bool:
+    """Whether a git process of anybody's works in this repository, or in a worktree of it."""
+    import psutil  # noqa: PLC0415 - 20 ms that only a healing start pays
+
+    places = [place.root, *(target for _admin, target in _worktrees(place))]
+    for process in psutil.process_iter(["name", "cwd"]):
+        name, cwd = process.info["name"] or "", process.info["cwd"]
+        if name.startswith("git") and cwd and any(Path(cwd).is_relative_to(folder) for folder in places):
+            return True
+    return False
+
+
+def _locks(place: Place) -> list[Path]:
+    found = [path for path in place.git_dir.glob("*.lock") if path.name != "orchestrator.lock"]
+    for folder in ("refs", "logs"):
+        found += (place.git_dir / folder).rglob("*.lock")
+    for admin, target in _worktrees(place):
+        # A person's own worktrees are none of ours, and their git may work anywhere.
+        if target.is_relative_to(place.root / ".orchestrator"):
+            found += admin.rglob("*.lock")
+    found += (place.git_dir / "objects").glob("maintenance.lock")
+    found += (place.git_dir / "objects" / "info").glob("*.lock")
+    return sorted(found)
+
+
+def _worktrees(place: Place) -> list[tuple[Path, Path]]:
+    """Return git's folder and the place on disk of each linked worktree."""
+    folder = place.git_dir / "worktrees"
+    admins = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = []
+    for admin in admins:
+        pointer = admin / "gitdir"
+        if pointer.is_file():
+            text = pointer.read_text(encoding="utf-8", errors="surrogateescape").strip()
+            found.append((admin, Path(text).parent))
+    return found

@@ -1,11 +1,16 @@
 """The history as records: which commits there are, and the trailers that say what each one did."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestrator.repo.git import Git, split_records
 
+_REVERTS = re.compile(
+    r"^This reverts commit (?P<commit>[0-9a-f]{7,64})(?:, reversing\nchanges made to (?P<against>[0-9a-f]{7,64}))?",
+    re.MULTILINE,
+)
 _FORMAT = "%H%x1f%T%x1f%ct%x1f%an%x1f%s%x1f%(trailers:only=true,unfold=true)"
 
 
@@ -49,12 +54,27 @@ def _entry(record: str) -> Entry:
     )
 
 
-def reverted(git: Git, commit: str) -> str | None:
-    """Return the id that `commit` says it reverts, as `git revert` writes it."""
-    for line in git.run("show", "-s", "--format=%B", "--end-of-options", commit).decode("utf-8", "replace").split("\n"):
-        if line.startswith("This reverts commit "):
-            return line.split()[3].rstrip(".,")
-    return None
+def reverts(git: Git, tip: str) -> dict[str, tuple[str, ...]]:
+    """Return the commits that undo others, as `git revert` says it in their bodies: each with all that it undoes."""
+    output = git.run(
+        "log", "-z", "--format=%H%x1f%B", "--grep=^This reverts commit ", "--end-of-options", tip, "--"
+    )
+    found = {}
+    for record in split_records(output):
+        commit, body = record.split("\x1f", 1)
+        undone: list[str] = []
+        for match in _REVERTS.finditer(body):
+            undone += _undone(git, match["commit"], match["against"])
+        found[commit] = tuple(undone)
+    return found
+
+
+def _undone(git: Git, commit: str, against: str | None) -> list[str]:
+    """Return `commit`, or, where it was a merge, all that it brought beside the parent it was reverted against."""
+    if against is None:
+        return [commit]
+    listed = git.attempt("rev-list", f"{against}..{commit}")
+    return listed.stdout.decode().split() or [commit]
 
 
 @dataclass(frozen=True)
@@ -78,18 +98,19 @@ def ledger(git: Git, tip: str) -> Ledger:
     """Fold the trailers of every commit reachable from `tip` into what is done. The one definition of "done"."""
     landed: dict[str, str] = {}
     reopened: dict[str, int] = {}
-    keys: dict[str, list[tuple[str, int]]] = {}
+    numbers: dict[str, list[tuple[str, int]]] = {}
+    undoing = reverts(git, tip)
     checkpoint, workflow = 0, ""
     for entry in walk(git, tip, "--reverse", "--topo-order"):
         again = [_numbered(value) for value in entry.all("Reopen")]
-        if entry.subject.startswith('Revert "'):
-            again += keys.get(reverted(git, entry.commit) or "", [])
+        for undone in undoing.get(entry.commit, ()):
+            again += [(task, number) for task, number in numbers.get(undone, []) if landed.get(task) == undone]
         for task, number in again:
             landed.pop(task, None)
             reopened[task] = max(number, reopened.get(task, 0))
         for task in entry.all("Task"):
             landed[task] = entry.commit
-        keys[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
+        numbers[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
         point = entry.get("Checkpoint")
         checkpoint = max(checkpoint, int(point)) if point.isdecimal() else checkpoint
         workflow = entry.get("Workflow") or workflow

@@ -9,7 +9,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError
 
 OURS = "refs/orchestrator"
-ZERO = "0" * 40
+ZERO = "0" * 40  # a ref that is not there; never handed to git, whose ids may be longer
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,16 @@ def move(git: Git, moves: Sequence[Move], reason: str) -> None:
     Raises:
         GitError: a ref was not at its expected old value; nothing moved.
     """
-    lines = [b"start"]
-    for step in moves:
-        verb = "delete" if step.new == ZERO else "update"
-        values = [step.ref] + ([] if step.new == ZERO else [step.new]) + ([] if step.old is None else [step.old])
-        lines.append(f"{verb} {' '.join(values)}".encode())
-    lines += [b"prepare", b"commit", b""]
+    lines = [b"start", *(_command(step).encode() for step in moves), b"prepare", b"commit", b""]
     git.run("update-ref", "-m", f"orchestrator: {reason}", "--create-reflog", "--stdin", stdin=b"\n".join(lines))
+
+
+def _command(step: Move) -> str:
+    if step.new == ZERO:
+        return f"delete {step.ref} {step.old or ''}".rstrip()
+    if step.old == ZERO:
+        return f"create {step.ref} {step.new}"
+    return f"update {step.ref} {step.new} {step.old or ''}".rstrip()
 
 
 def lost_race(error: GitError) -> bool:

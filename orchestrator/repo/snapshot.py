@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.repo.git import Git
+from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.trees import (
     EXECUTABLE,
     GITLINK,
@@ -53,7 +53,7 @@ def look(worktree: Path) -> Sight:
     pending = [""]
     while pending:
         folder = pending.pop()
-        for item in os.scandir(worktree / folder):
+        for item in _listed(worktree / folder):
             path = f"{folder}/{item.name}" if folder else item.name
             if path == ".git":
                 continue
@@ -67,6 +67,15 @@ def look(worktree: Path) -> Sight:
             else:
                 oddities[path] = "neither a file nor a symlink"
     return Sight(files, oddities)
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in `folder`; one that the agent closed to its owner is opened again."""
+    try:
+        return list(os.scandir(folder))
+    except PermissionError:
+        folder.chmod(stat.S_IRWXU)
+        return list(os.scandir(folder))
 
 
 def marks(sight: Sight) -> dict[str, Mark]:
@@ -94,28 +103,62 @@ def take(git: Git, git_dir: Path, worktree: Path, base: str, known: Mapping[str,
     suspects = [path for path, facts in sight.files.items() if path not in before or known.get(path) != _mark(facts)]
     for path in [path for path in suspects if _CONTROL.search(path) and path not in before]:
         oddities[path] = "a file name with control characters"
-    suspects = [path for path in suspects if path not in oddities and "\n" not in path]
+    oddities |= {path: "a file name with a line break" for path in suspects if "\n" in path}
+    suspects = [path for path in suspects if path not in oddities]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
     hidden = ignored(inside, [path for path in suspects if path not in before])
-    found = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in hidden})
+    found, refused = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in hidden})
+    oddities |= refused
+    if inside.attempt("config", "--type=bool", "core.fileMode").stdout.strip() == b"false":
+        found = {path: Entry(_kept_mode(entry, before.get(path)), entry.blob) for path, entry in found.items()}
     changes = [
         Change(path, entry.mode, entry.blob, before.get(path, Entry(GONE, "")))
         for path, entry in found.items()
         if before.get(path) != entry
     ]
-    gone = [path for path, entry in before.items() if path not in sight.files and entry.mode != GITLINK]
+    gone = [p for p, entry in before.items() if p not in sight.files and entry.mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in gone] + changes
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), oddities)
 
 
-def _hashed(inside: Git, worktree: Path, files: Mapping[str, os.stat_result]) -> dict[str, Entry]:
+def _kept_mode(entry: Entry, before: Entry | None) -> str:
+    """Return the mode where the disk's own says nothing (`core.fileMode` is false)."""
+    if entry.mode not in {REGULAR, EXECUTABLE}:
+        return entry.mode
+    return before.mode if before and before.mode in {REGULAR, EXECUTABLE} else REGULAR
+
+
+def _hashed(
+    inside: Git, worktree: Path, files: Mapping[str, os.stat_result]
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Return each file as a tree entry, and the paths that git itself refuses to store, with its words."""
     regular = [path for path, facts in files.items() if stat.S_ISREG(facts.st_mode)]
+    blobs, refused = _stored(inside, worktree, regular)
     found = {
         path: Entry(EXECUTABLE if files[path].st_mode & stat.S_IXUSR else REGULAR, blob)
-        for path, blob in zip(regular, blob_ids(inside, regular), strict=True)
+        for path, blob in blobs.items()
     }
     for path in files.keys() - set(regular):
         target = os.fsencode((worktree / path).readlink())
         blob = inside.run("hash-object", "-w", "--no-filters", "--stdin", stdin=target).decode().strip()
         found[path] = Entry(SYMLINK, blob)
-    return found
+    return found, refused
+
+
+def _stored(inside: Git, worktree: Path, paths: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    for path in paths:
+        if not os.access(worktree / path, os.R_OK):
+            (worktree / path).chmod(stat.S_IRUSR | stat.S_IWUSR)
+    try:
+        return dict(zip(paths, blob_ids(inside, paths), strict=True)), {}
+    except GitError:
+        pass
+    blobs, refused = {}, {}
+    for path in paths:
+        try:
+            blobs[path] = blob_ids(inside, [path])[0]
+        except GitError as error:
+            # Kept as it is, without the filter that refused it, so that no work is lost; it never lands.
+            blobs[path] = inside.run("hash-object", "-w", "--no-filters", "--", path).decode().strip()
+            refused[path] = f"git will not store it: {error.stderr}"
+    return blobs, refused

@@ -1,6 +1,7 @@
 """Worktrees: made and removed one at a time, and never through a git that believes what an agent left in them."""
 
 import os
+import re
 import shutil
 import stat
 import threading
@@ -10,9 +11,12 @@ from pathlib import Path
 
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
+from orchestrator.repo.refs import resolve
 
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
-_FLEETING = ("-c", "core.fsync=none")
+# A person's sparse checkout is not ours: a task, and verify, see the whole tree.
+_FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
+_NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,14 @@ class Worktrees:
     home: Path
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, name: str, commit: str, branch: str = "") -> Path:
-        """Make the worktree `name` at `commit`, on `branch` when one is given; what stood there before is replaced."""
+    def add(self, name: str, commit: str) -> Path:
+        """Make the worktree `name` at `commit`, on no branch; what stood there before is replaced."""
         path = self.home / name
-        how = ["--no-track", "-B", branch] if branch else ["--detach"]
         with self.lock:
             self._remove(path)
             self.home.mkdir(parents=True, exist_ok=True)
-            self.git.run(*_FLEETING, "worktree", "add", "--quiet", "--force", "--no-checkout", *how, str(path), commit)
+            how = ("--quiet", "--force", "--no-checkout", "--detach")
+            self.git.run(*_FLEETING, "worktree", "add", *how, str(path), commit)
         self._inside(name).run(*_FLEETING, "read-tree", "--reset", "-u", commit)
         return path
 
@@ -44,9 +48,11 @@ class Worktrees:
         with self.lock:
             self._remove(self.home / name)
 
-    def delete_branch(self, branch: str) -> None:
-        """Delete an attempt's branch; its commits are kept by the attempt's ref."""
-        self.git.run("update-ref", "-d", f"refs/heads/{branch}")
+    def tip(self, name: str) -> str | None:
+        """Return the commit the worktree `name` is at: what an agent committed by itself, if it did."""
+        admin = self.admin(name)
+        head = (admin / "HEAD").read_text(encoding="utf-8", errors="replace").strip() if admin else ""
+        return resolve(self.git, head.removeprefix("ref: ")) if _NAME.fullmatch(head) else None
 
     def names(self) -> list[str]:
         """Return the worktrees that are on disk."""

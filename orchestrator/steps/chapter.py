@@ -1,6 +1,6 @@
 """What the next commit says: TODO, state, result and checkpoint as they are after one more thing happened. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -51,7 +51,6 @@ class Chapter:
         shelf: the checkpoint files in the tree, oldest first.
         number: the last checkpoint's number.
         every, keep: the checkpoint policy.
-        delegating, risky: what the leader is about to do, for the `auto` policy.
     """
 
     plan: Plan
@@ -266,8 +265,3 @@ def _timeline(chapter: Chapter) -> list[dict[str, str]]:
 
 def _mermaid(chapter: Chapter, task: str) -> str:
     return task.replace(":", " ") if task in chapter.plan.tasks else task
-
-
-def with_ids(chapter: Chapter, ids: Iterable[tuple[str, str]]) -> Chapter:
-    """Return `chapter` with the commits of freshly landed tasks filled in."""
-    return replace(chapter, landed={**chapter.landed, **dict(ids)})

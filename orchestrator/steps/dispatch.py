@@ -14,7 +14,7 @@ from orchestrator.failure import Failure
 from orchestrator.plaintext import safe_text
 from orchestrator.repo.attempts import Attempt, Fate, record
 from orchestrator.repo.guard import describe
-from orchestrator.repo.refs import make_durable, resolve
+from orchestrator.repo.refs import make_durable
 from orchestrator.repo.snapshot import Mark, look, marks, take
 from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import remove_tree
@@ -48,11 +48,6 @@ class Order:
         """The name of its worktree."""
         return f"{self.task}-{self.number}"
 
-    @property
-    def branch(self) -> str:
-        """The branch its worktree is on."""
-        return f"orchestrator/{self.task}/{self.number}"
-
 
 def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attempt:
     """Make the attempt: worktree, agent, snapshot, ref. What the agent did is recorded before anything is removed.
@@ -65,7 +60,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     _write_order(folder, order)
     facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder)}
     project.say("attempt.started", order.task, order.number, **facts)
-    worktree = project.worktrees.add(order.name, order.base, order.branch)
+    worktree = project.worktrees.add(order.name, order.base)
     prepare(project, worktree, cancel)
     known = marks(look(worktree))
     begun = project.guard.clock()
@@ -178,7 +173,8 @@ def _recorded(
         attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=describe(oddities))
     ours = {*project.config.copy, *project.config.link}
     changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
-    commit = record(project.git, attempt, changes, attempt.base, _own_commits(project, attempt))
+    with project.guard.recording(attempt.ref):
+        commit = record(project.git, attempt, changes, attempt.base, _own_commits(project, attempt))
     make_durable(project.place.git_dir, attempt.ref)
     project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
     clear(project, attempt.task, attempt.number)
@@ -196,14 +192,13 @@ def _pointer(worktree: Path) -> bytes:
 
 def _own_commits(project: Project, attempt: Attempt) -> tuple[str, ...]:
     """Return the tip of what the agent committed by itself, so that the attempt's ref keeps it."""
-    tip = resolve(project.git, f"refs/heads/orchestrator/{attempt.task}/{attempt.number}")
+    tip = project.worktrees.tip(f"{attempt.task}-{attempt.number}")
     return () if tip is None or tip == attempt.base else (tip,)
 
 
 def clear(project: Project, task: str, number: int) -> None:
-    """Remove what a recorded attempt no longer needs: worktree and branch. Its ref keeps all of its work."""
+    """Remove the worktree of a recorded attempt: its ref keeps all of its work."""
     project.worktrees.remove(f"{task}-{number}")
-    project.worktrees.delete_branch(f"orchestrator/{task}/{number}")
 
 
 def recover(project: Project, task: str, number: int) -> Attempt | None:

@@ -12,8 +12,8 @@ from orchestrator.failure import Failure
 from orchestrator.plaintext import one_line
 from orchestrator.repo.attempts import Attempt, Fate, load, record
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
-from orchestrator.repo.commits import Draft, build
-from orchestrator.repo.refs import OURS, make_durable
+from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
+from orchestrator.repo.refs import make_durable
 from orchestrator.repo.trees import GONE, Change, Entry, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
@@ -24,8 +24,6 @@ from orchestrator.steps.project import Project
 from orchestrator.steps.results import result_document, summary
 from orchestrator.steps.standing import Library, Situation, result_path, situation
 from orchestrator.steps.take_in import take_in
-
-CANDIDATE = f"{OURS}/candidate"
 
 
 @dataclass
@@ -71,12 +69,16 @@ def land(
             continue
         commits = build(project.git, CANDIDATE, [candidate.draft for candidate in chain])
         project.say("candidate.built", ",".join(c.attempt.task for c in chain), commit=commits[-1])
+        beyond = _beyond(project, now.commit, commits[-1], chain)
+        if beyond:
+            queue[:0] = _halves(project, chain, Failure.CONFLICT, beyond, outcome)
+            continue
         if not verifying.same_code(project.git, proved, commits[-1]):
             verdict = verifying.verify(project, commits[-1], cancel)
             if cancel.is_set():
                 break
             if not verdict.green:
-                queue[:0] = _halves(project, chain, verdict.output, outcome)
+                queue[:0] = _halves(project, chain, Failure.DETERMINISTIC, verdict.output, outcome)
                 continue
             proved = commits[-1]
         if not _publish(project, [now.commit, *commits], chain, outcome, taken):
@@ -84,11 +86,20 @@ def land(
     return outcome
 
 
-def _halves(project: Project, chain: Sequence[_Candidate], output: str, outcome: Outcome) -> list[list[Attempt]]:
-    """Send a single red attempt back; split several, so that the green ones among them land."""
+def _beyond(project: Project, old: str, new: str, chain: Sequence[_Candidate]) -> str:
+    """Return what the chain would change besides what its attempts did: a file can stand in a folder's place."""
+    meant = {change.path for candidate in chain for change in candidate.draft.changes}
+    extra = sorted({change.path for change in differences(project.git, old, new)} - meant)
+    return f"it would also change what the branch has at: {', '.join(extra)}" if extra else ""
+
+
+def _halves(
+    project: Project, chain: Sequence[_Candidate], failure: Failure, output: str, outcome: Outcome
+) -> list[list[Attempt]]:
+    """Send a single bad attempt back; split several, so that the good ones among them land."""
     attempts = [candidate.attempt for candidate in chain]
     if len(attempts) == 1:
-        outcome.returned.append(send_back(project, attempts[0], Failure.DETERMINISTIC, output))
+        outcome.returned.append(send_back(project, attempts[0], failure, output))
         return []
     project.say("batch.red", tasks=[attempt.task for attempt in attempts])
     middle = len(attempts) // 2
@@ -139,7 +150,8 @@ def _fitting(
     project: Project, now: Situation, batch: Sequence[Attempt], outcome: Outcome
 ) -> list[tuple[Attempt, tuple[Change, ...]]]:
     """Return the attempts that may be verified together, each with its changes on top of those before it."""
-    fresh = [attempt for attempt in batch if attempt.task in now.plan.tasks and attempt.task not in now.ledger.landed]
+    standing = now.standing()
+    fresh = [a for a in batch if a.task in now.plan.tasks and not standing.settled(a.task)]
     changed = {attempt.ref: differences(project.git, attempt.base, attempt.commit) for attempt in fresh}
     paths = sorted({change.path for changes in changed.values() for change in changes})
     tip = entries(project.git, now.commit, paths) if paths else {}
@@ -185,7 +197,8 @@ def _refuse(
 def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) -> Attempt:
     """Record on the attempt's own ref that it did not land, and why: that is what the next attempt is given."""
     rejected = replace(attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now())
-    commit = record(project.git, rejected, (), attempt.commit)
+    with project.guard.recording(attempt.ref):
+        commit = record(project.git, rejected, (), attempt.commit)
     make_durable(project.place.git_dir, attempt.ref)
     project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=why[-2_000:])
     return replace(rejected, commit=commit)
@@ -216,7 +229,7 @@ def _candidate(
     facts = Facts(chapter.workflow, page.phase, page.checkpoint, project.lock.epoch)
     message = landing_message(task, attempt, facts, verified, files, said)
     documents = page_changes(page, {result_path(task.id): answer})
-    author = f"{one_line(attempt.agent, 60)} <orchestrator@localhost>"
+    author = identity(one_line(attempt.agent, 60), "")
     draft = Draft(message, (*changes, *documents), chapter.now, author=author)
     return _Candidate(attempt, draft, page.checkpoint), chapter
 

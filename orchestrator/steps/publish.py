@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from orchestrator.documents.result import Status as ResultStatus
 from orchestrator.repo.attempts import Attempt, load
 from orchestrator.repo.checkout import BranchMovedError
-from orchestrator.repo.commits import Draft, build
-from orchestrator.repo.refs import OURS
+from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.steps.chapter import Chapter, Happened, label, write
 from orchestrator.steps.land import page_changes, read_result
 from orchestrator.steps.message import Facts, message
@@ -16,7 +15,6 @@ from orchestrator.steps.project import Project
 from orchestrator.steps.results import result_document, summary
 from orchestrator.steps.standing import Library, Situation, result_path, situation
 
-_CANDIDATE = f"{OURS}/candidate"
 _TRIES = 5
 
 
@@ -51,7 +49,7 @@ def publish(
         facts = Facts(chapter.workflow, page.phase, page.checkpoint, project.lock.epoch)
         text = message(proposal.subject, proposal.body, proposal.pairs, facts)
         draft = Draft(text, page_changes(page, proposal.files), chapter.now, parent=now.commit)
-        commit = build(project.git, _CANDIDATE, [draft])[0]
+        commit = build(project.git, CANDIDATE, [draft])[0]
         project.lock.check()
         try:
             project.checkout.advance(now.commit, commit, proposal.subject)

@@ -1,6 +1,6 @@
 """Where the project stands, read from one commit: its documents, the ledger of what landed, the recorded attempts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator import plan as planning
@@ -97,7 +97,7 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     read = blobs(git, [found[path].blob for path in (TODO, STATE) if path in found])
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
-    specs, results = _documents(git, found, library)
+    specs, results = _documents(git, found, library, {task.id for task in todo.tasks})
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
     ids = {task: found[spec_path(task)].blob for task in plan.tasks if spec_path(task) in found}
     return Situation(commit, todo, state, plan, ledger(git, commit), results, ids)
@@ -109,22 +109,23 @@ def phases_in(state: State | None) -> tuple[str, ...]:
     return tuple(name for name in names if name not in {COMPLETE, planning.BLOCKED})
 
 
-def _documents(git: Git, found: Mapping[str, Entry], library: Library) -> tuple[dict[str, Spec], dict[str, Result]]:
-    paths = {path: entry.blob for path, entry in found.items() if path.startswith(SPECS) and path.endswith(".md")}
-    known = library.specs.keys() | library.results.keys()
-    fresh = blobs(git, {blob for blob in paths.values() if blob not in known})
-    specs: dict[str, Spec] = {}
-    results: dict[str, Result] = {}
-    for path, blob in paths.items():
-        if path.endswith(".result.md"):
-            if blob not in library.results:
-                library.results[blob] = Result.parse(fresh[blob], path)
-            results[path.removeprefix(SPECS).removesuffix(".result.md")] = library.results[blob]
-        else:
-            if blob not in library.specs:
-                library.specs[blob] = Spec.parse(fresh[blob], path)
-            specs[path.removeprefix(SPECS).removesuffix(".md")] = library.specs[blob]
-    return specs, results
+def _documents(
+    git: Git, found: Mapping[str, Entry], library: Library, tasks: Collection[str]
+) -> tuple[dict[str, Spec], dict[str, Result]]:
+    """Return the specs and results of `tasks`; other Markdown in that folder is a person's own."""
+    contracts = {task: found[spec_path(task)].blob for task in tasks if spec_path(task) in found}
+    answers = {task: found[result_path(task)].blob for task in tasks if result_path(task) in found}
+    unread = {blob for blob in contracts.values() if blob not in library.specs}
+    unread |= {blob for blob in answers.values() if blob not in library.results}
+    fresh = blobs(git, unread)
+    for task, blob in contracts.items():
+        if blob not in library.specs:
+            library.specs[blob] = Spec.parse(fresh[blob], spec_path(task))
+    for task, blob in answers.items():
+        if blob not in library.results:
+            library.results[blob] = Result.parse(fresh[blob], result_path(task))
+    specs = {task: library.specs[blob] for task, blob in contracts.items()}
+    return specs, {task: library.results[blob] for task, blob in answers.items()}
 
 
 def counted(attempts: Iterable[Attempt], ledger_: Ledger, task: str) -> list[Attempt]:

@@ -4,20 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator import plan as planning
-from orchestrator.documents.checkpoint import Checkpoint
 from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.repo.commits import Draft, build, identity
+from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.history import ledger
-from orchestrator.repo.refs import OURS
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.contradictions import refuse_contradictions, refuse_early_completion, ticked_by_hand
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, Situation, phases_in
+from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, Situation, phases_in, result_path, spec_path
 from orchestrator.workspace import read_own, write_durably
 
 _OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
@@ -32,23 +30,20 @@ class Edits:
 
 
 def edits(project: Project) -> Edits:
-    """Return the documents whose files differ from HEAD."""
+    """Return the documents whose files differ from HEAD, as git itself would store them.
+
+    The index is only read: refreshing it would take its lock, once a second, from a person's own git.
+    """
     git = project.git
-    git.attempt("update-index", "-q", "--refresh")
     listed = git.records("diff-index", "--name-only", "--no-renames", "-z", "HEAD", "--", *_OURS)
     fresh = git.records("ls-files", "-z", "--others", "--exclude-standard", "--", *_OURS)
-    written, deleted = {}, []
-    committed = {f"HEAD:{path}": path for path in listed}
-    before = {committed[name]: data for name, data in blobs(git, committed).items()}
-    for path in sorted({*listed, *fresh}):
-        if not path.endswith(".md"):
-            continue
-        data = read_own(project.place.root, path)
-        if data is None:
-            deleted.append(path)
-        elif data != before.get(path):
-            written[path] = data
-    return Edits(written, tuple(deleted))
+    paths = [path for path in sorted({*listed, *fresh}) if path.endswith(".md")]
+    there = {path: data for path in paths if (data := read_own(project.place.root, path)) is not None}
+    committed = entries(git, "HEAD", paths) if paths else {}
+    ids = dict(zip(there, blob_ids(git, list(there)), strict=True))
+    changed = [path for path, blob in ids.items() if path not in committed or committed[path].blob != blob]
+    gone = [path for path in paths if path not in there and path in committed]
+    return Edits({path: there[path] for path in changed}, tuple(gone))
 
 
 def restore_deleted(project: Project, found: Edits) -> list[str]:
@@ -93,7 +88,7 @@ def take_in(project: Project) -> str | None:
     subject = f"edit: {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")  # noqa: PLR2004
     text = message(subject, _body(by_hand), pairs, Facts(workflow, phase, None, project.lock.epoch))
     draft = Draft(text, tuple(changes), project.clock.now(), parent=old, author=who)
-    commit = build(project.git, f"{OURS}/candidate", [draft])[0]
+    commit = build(project.git, CANDIDATE, [draft])[0]
     project.lock.check()
     project.checkout.advance(old, commit, subject, taken=paths)
     project.say("edits.taken", commit=commit, paths=paths, by_hand=by_hand)
@@ -114,7 +109,7 @@ def adopt_ticks(project: Project, now: Situation) -> str | None:
     facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
     text = message(f"done by hand: {', '.join(by_hand[:3])}", _body(by_hand), pairs, facts)
     draft = Draft(text, (), project.clock.now(), parent=now.commit, author=_person(project))
-    commit = build(project.git, f"{OURS}/candidate", [draft])[0]
+    commit = build(project.git, CANDIDATE, [draft])[0]
     project.checkout.advance(now.commit, commit, "done by hand")
     project.say("edits.taken", commit=commit, paths=[], by_hand=by_hand)
     return commit
@@ -142,13 +137,11 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
     todo = Todo.parse(documents[TODO], TODO)
     state = State.parse(documents[STATE], STATE) if STATE in documents else None
     specs = {}
-    for path, data in documents.items():
-        if path.endswith(".result.md"):
-            Result.parse(data, path)
-        elif path.startswith(SPECS):
-            specs[path.removeprefix(SPECS).removesuffix(".md")] = Spec.parse(data, path)
-        elif path.startswith(CHECKPOINTS):
-            Checkpoint.parse(data, path)
+    for task in todo.tasks:
+        if spec_path(task.id) in documents:
+            specs[task.id] = Spec.parse(documents[spec_path(task.id)], spec_path(task.id))
+        if result_path(task.id) in documents:
+            Result.parse(documents[result_path(task.id)], result_path(task.id))
     plan = planning.build(todo, specs, project.config.phases or phases_in(state), TODO)
     known = ledger(project.git, old)
     refuse_contradictions(todo, state, plan, known.landed)
