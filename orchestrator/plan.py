@@ -21,7 +21,7 @@ PERSON = "person"  # the agent a spec names when no agent is to do it
 class Plan:
     """Every task with its phase and spec, in the order of `TODO.md`; `phases` leaves out COMPLETE, which ends each.
 
-    `by_hand` are the tasks whose specs give them to a person.
+    `by_hand` are the tasks whose specs give them to a person, `drafts` those whose specs are still being written.
     """
 
     phases: tuple[str, ...]
@@ -29,6 +29,7 @@ class Plan:
     phase_of: Mapping[str, str]
     specs: Mapping[str, Spec]
     by_hand: Collection[str] = frozenset()
+    drafts: Collection[str] = frozenset()
 
     def of_phase(self, phase: str) -> tuple[str, ...]:
         """Return the ids of the tasks of `phase`, in order."""
@@ -66,9 +67,11 @@ def build(
     phases: Sequence[str],
     path: str = "TODO.md",
     *,
-    by_hand: Collection[str] | None = None,
+    marked: Mapping[str, Spec] | None = None,
 ) -> Plan:
-    """Put tasks, specs and phases together. `by_hand` saves reading every spec where it is known otherwise.
+    """Put tasks, specs and phases together.
+
+    `marked` are the specs that may give their task to a person or be drafts, where that is known without reading all.
 
     Raises:
         DocumentError: a heading that is no phase, an unknown or later dependency, or a cycle; with the line.
@@ -76,9 +79,10 @@ def build(
     names = tuple(phases) or phases_of(todo)
     tasks = {task.id: task for task in todo.tasks}
     phase_of = {task.id: _phase(task, names, path) for task in todo.tasks}
-    if by_hand is None:
-        by_hand = frozenset(task for task, spec in specs.items() if spec.agent == PERSON)
-    plan = Plan(names, tasks, phase_of, specs, by_hand)
+    marked = specs if marked is None else marked
+    by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
+    drafts = frozenset(task for task, spec in marked.items() if spec.draft)
+    plan = Plan(names, tasks, phase_of, specs, by_hand, drafts)
     _refuse_bad_dependencies(plan, path)
     _refuse_cycles(tasks, path)
     return plan
@@ -196,6 +200,7 @@ def _startable(plan: Plan, standing: Standing, task: Task, open_phases: Collecti
     return (
         plan.phase_of[task.id] in open_phases
         and task.id in plan.specs
+        and task.id not in plan.drafts
         and not standing.settled(task.id)
         and not any(task.id in group for group in (standing.dead, standing.running, standing.waiting, standing.held))
         and all(wanted in standing.done for wanted in task.after)
@@ -239,6 +244,8 @@ def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
             found[task.id] = "a dead letter"
         elif task.id not in plan.specs:
             found[task.id] = "no spec"
+        elif task.id in plan.drafts:
+            found[task.id] = "its spec is a draft"
         elif task.id in plan.by_hand and all(wanted in standing.done for wanted in task.after):
             found[task.id] = "for a person"
     return found | _blocked_behind(plan, standing, found)

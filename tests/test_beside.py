@@ -24,7 +24,11 @@ def test_branches_of_any_name_are_theirs(repo: Repo) -> None:
     tip = repo.commit("mine")
     repo.run("run")
     assert repo.landed() == ["a", "b"]
-    assert repo.git("branch", "--format=%(refname:short)").split() == ["main", "orchestrator/feature", "orchestrator/try"]
+    assert repo.git("branch", "--format=%(refname:short)").split() == [
+        "main",
+        "orchestrator/feature",
+        "orchestrator/try",
+    ]
     assert tip in repo.git("rev-list", "HEAD").split()
 
 

@@ -121,6 +121,21 @@ def test_a_contradiction_is_refused_with_its_line_and_nothing_changes_until_it_i
     assert "Attempt: 1" in repo.git("log", "--grep=^Task: a", "--format=%B"), "the finished attempt was not run again"
 
 
+def test_a_mistake_that_is_mended_in_time_costs_nothing(repo: Repo) -> None:
+    slow_project(repo, seconds=2)
+
+    def act() -> None:
+        good = repo.read("TODO.md")
+        repo.write("TODO.md", good.replace("[ ] b", "[?] b"))
+        time.sleep(1.5)
+        repo.write("TODO.md", good + "\nMended.\n")
+
+    err = while_running(repo, act)
+    assert "TODO.md:6: " in err
+    assert repo.landed() == ["a", "b"]
+    assert "Mended." in repo.git("show", "HEAD:TODO.md")
+
+
 def test_a_box_ticked_by_hand_is_done_by_hand(repo: Repo) -> None:
     slow_project(repo)
     repo.write("TODO.md", repo.read("TODO.md").replace("[ ] a", "[x] a"))

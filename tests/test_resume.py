@@ -146,6 +146,21 @@ def test_worktrees_get_the_ignored_files_that_are_named_and_their_setup_once(rep
     assert repo.git("ls-tree", "-r", "--name-only", "HEAD").split().count("big") == 0
 
 
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname"])
+def test_nothing_outside_the_repository_is_copied_or_linked(repo: Repo, name: str) -> None:
+    two_phases(repo)
+    repo.write("orchestrator.toml", f'[agents.sh]\ncommand = ["true"]\n[verify]\ncommand = "true"\nlink = ["{name}"]\n')
+    assert "outside the repository" in repo.run("run", code=5).err
+
+
+def test_a_plan_without_tasks_is_said_and_nothing_is_committed(repo: Repo) -> None:
+    repo.run("init")
+    repo.commit("a fresh plan")
+    head = repo.git("rev-parse", "HEAD")
+    assert "TODO.md has no tasks" in repo.run("run", code=5).err
+    assert repo.git("rev-parse", "HEAD") == head
+
+
 def alive(pid: str) -> bool:
     """Whether a process runs; a zombie that nobody has waited for yet does not."""
     try:

@@ -139,8 +139,37 @@ def test_done_names_what_it_cannot_do(repo: Repo) -> None:
     started(repo, "one: The first", "two: The second")
     (repo.root / "specs/two.md").unlink()
     assert "hint: did you mean two?" in repo.run("task", "done", "twoo", code=5).err
-    assert "could be more than one" not in repo.run("task", "done", "on").err
+    assert "nothing is changed in the files of one: one.txt" in repo.run("task", "done", "on", code=5).err
+    repo.run("task", "done", "on", "--unchanged")
     assert "hint: orchestrator spec new two" in repo.run("task", "done", "two", code=5).err
+
+
+def test_done_waits_for_what_comes_before(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second (after: one)")
+    repo.write("two.txt", "done too early\n")
+    said = repo.run("task", "done", "two", code=5)
+    assert "two comes after one, which has not landed" in said.err
+    assert repo.landed() == []
+
+
+def test_a_draft_starts_nowhere_until_it_says_what_is_wanted(repo: Repo) -> None:
+    started(repo, "one: The first")
+    repo.run("task", "add", "two", "The second")
+    repo.run("spec", "new", "two", "--file", "two.txt")
+    assert repo.run("task", "next", "--json").json["data"]["task"] == "one"
+    repo.run("task", "done", "one", "--unchanged")
+    assert repo.run("task", "next", "--json").json["data"]["task"] == ""
+    assert "its spec is a draft" in repo.run("status").out
+    spec = repo.read("specs/two.md")
+    repo.write("specs/two.md", "".join(line for line in spec.splitlines(keepends=True) if "**Draft**" not in line))
+    assert repo.run("task", "next", "--json").json["data"]["task"] == "two"
+
+
+def test_status_names_who_has_claimed_what(repo: Repo) -> None:
+    started(repo, "one: The first")
+    repo.run("task", "next", "--claim", "--as", "ann")
+    assert "one (claimed by ann; orchestrator task release one)" in repo.run("status").out
+    assert "claimed by ann" in repo.run("run", "--dry-run").out
 
 
 def test_spec_new_never_writes_over_one(repo: Repo) -> None:

@@ -113,12 +113,13 @@ def release(output: Output, task: str) -> None:
 @click.argument("task")
 @click.option("-m", "--message", "told", default="", metavar="TEXT", help="What you decided, for the result.")
 @click.option("--as", "who", default="person", metavar="NAME", help="Recorded as who did it.")
+@click.option("--unchanged", is_flag=True, help="The branch is right as it is: land the task without a change.")
 @root_option()
 @click.pass_obj
-def done(output: Output, task: str, told: str, who: str) -> None:
+def done(output: Output, task: str, told: str, who: str, *, unchanged: bool) -> None:
     """Verify your own uncommitted changes inside TASK's files, and land them as one commit."""
     with prepared(output) as project:
-        landed = adopt(project, named(project, task), one_line(who, 60) or "person", told)
+        landed = adopt(project, named(project, task), one_line(who, 60) or "person", told, unchanged=unchanged)
     if not landed.changed:
         output.product(f"{landed.task} had landed before ({landed.commit[:10]})", landed)
         return

@@ -86,6 +86,11 @@ class Spec:
         return self.limits.risky
 
     @property
+    def draft(self) -> bool:
+        """Whether it is still being written: nobody is to start on it."""
+        return self.limits.draft
+
+    @property
     def allow(self) -> tuple[str, ...]:
         """What is allowed beyond plain files."""
         return self.limits.allow

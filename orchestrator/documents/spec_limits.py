@@ -24,12 +24,14 @@ class Limits:
     attempts: int | None
     timeout: float | None
     risky: bool
+    draft: bool
     allow: tuple[str, ...]
 
 
 def read(text: Text) -> Limits:
     """The keys a spec may have; others are kept and mean nothing."""
-    return Limits(text.word("agent"), _attempts(text), _timeout(text), _risky(text), _allow(text))
+    risky, draft = _flag(text, "risky"), _flag(text, "draft")
+    return Limits(text.word("agent"), _attempts(text), _timeout(text), risky, draft, _allow(text))
 
 
 def _attempts(text: Text) -> int | None:
@@ -48,11 +50,12 @@ def _timeout(text: Text) -> float | None:
     return seconds or None
 
 
-def _risky(text: Text) -> bool:
-    word = text.word("risky")
-    if word.casefold() not in _BOOLS:
-        raise _wrong(text, "risky", word, "yes or no")
-    return _BOOLS[word.casefold()]
+def _flag(text: Text, key: str) -> bool:
+    said = text.word(key)
+    word = said.partition("(")[0].strip().casefold()
+    if word not in _BOOLS:
+        raise _wrong(text, key, said, "yes or no")
+    return _BOOLS[word]
 
 
 def _allow(text: Text) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from orchestrator import plan as planning
 from orchestrator import policy
 from orchestrator.agents.protocol import Agent
 from orchestrator.engines.local import Delivery, LocalEngine
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.errors import DocumentError, Exit, OrchestratorError
 from orchestrator.failure import Next, backoff, transient_row
 from orchestrator.leader.docket import Docket, docket, failures, verdict
 from orchestrator.leader.orders import order
@@ -126,11 +126,11 @@ class Leader:
         """Do what can be done now; True when that moved the branch, so that all must be read again.
 
         An error ends the run, but not at once: what runs may finish and is recorded. What a person is in the middle of,
-        such as another branch checked out, a rebase or a file being saved, is only waited for.
+        such as another branch checked out, a rebase or a document with a mistake in it, is only waited for.
         """
         try:
             again = self._work(engine)
-        except NotNowError as error:
+        except (NotNowError, DocumentError) as error:
             self._put_off(error)
             return False
         except (OrchestratorError, OSError) as error:
@@ -150,7 +150,7 @@ class Leader:
         clock = self.project.clock.monotonic()
         if self._not_now is None:
             self._not_now = clock
-            self.project.say("waiting", why=one_line(error.message))
+            self.project.say("waiting", why=one_line(str(error)))
         if not self._running and not self._landing and clock - self._not_now > _PATIENCE:
             self._fail(error)
 
@@ -172,7 +172,7 @@ class Leader:
         """Remember the first error: nothing new starts from now on."""
         if self._error is None:
             self._error = error
-            words = error.message if isinstance(error, OrchestratorError) else repr(error)
+            words = str(error) if isinstance(error, OrchestratorError) else repr(error)
             self.project.say("stopping", why=one_line(words))
 
     def _act(self, engine: LocalEngine, known: Docket) -> bool:
@@ -302,12 +302,16 @@ class Leader:
         elif isinstance(message, Landed):
             self._landing = None
             self.report.landed += message.outcome.landed
-            if isinstance(message.error, NotNowError) and not isinstance(message.error, InTheWayError):
-                self._put_off(message.error)
-            elif message.error:
-                self._fail(message.error)
+            self._after_landing(message.error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
+
+    def _after_landing(self, error: Exception | None) -> None:
+        passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)
+        if isinstance(error, OrchestratorError) and passing:
+            self._put_off(error)
+        elif error:
+            self._fail(error)
 
     def _stop(self, engine: LocalEngine, signal: int) -> None:
         self._stops += 1

@@ -26,6 +26,8 @@ def prepare(project: Project, library: Library) -> Situation:
     recover(project)
     take_in(project)
     now = situation(project.git, project.checkout.tip(), library, project.config.phases)
+    if not now.plan.tasks:
+        raise OrchestratorError("TODO.md has no tasks", hint='orchestrator task add ID "TITLE"', code=Exit.PRECONDITION)
     if adopt_ticks(project, now):
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if now.state is None or now.ledger.checkpoint == 0:
@@ -47,7 +49,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     """
     standing = now.standing()
     todo = [task for task in now.plan.specs if task in now.plan.tasks and not standing.settled(task)]
-    todo = [task for task in todo if task not in now.plan.by_hand]
+    todo = [task for task in todo if task not in now.plan.by_hand and task not in now.plan.drafts]
     wanted = {now.plan.specs[task].agent: spec_path(task) for task in reversed(todo)}
     for name, where in wanted.items():
         pick(agents, project.config, name, where).check()

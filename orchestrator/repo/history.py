@@ -56,9 +56,7 @@ def _entry(record: str) -> Entry:
 
 def reverts(git: Git, tip: str) -> dict[str, tuple[str, ...]]:
     """Return the commits that undo others, as `git revert` says it in their bodies: each with all that it undoes."""
-    output = git.run(
-        "log", "-z", "--format=%H%x1f%B", "--grep=^This reverts commit ", "--end-of-options", tip, "--"
-    )
+    output = git.run("log", "-z", "--format=%H%x1f%B", "--grep=^This reverts commit ", "--end-of-options", tip, "--")
     found = {}
     for record in split_records(output):
         commit, body = record.split("\x1f", 1)

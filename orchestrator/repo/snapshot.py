@@ -135,8 +135,7 @@ def _hashed(
     regular = [path for path, facts in files.items() if stat.S_ISREG(facts.st_mode)]
     blobs, refused = _stored(inside, worktree, regular)
     found = {
-        path: Entry(EXECUTABLE if files[path].st_mode & stat.S_IXUSR else REGULAR, blob)
-        for path, blob in blobs.items()
+        path: Entry(EXECUTABLE if files[path].st_mode & stat.S_IXUSR else REGULAR, blob) for path, blob in blobs.items()
     }
     for path in files.keys() - set(regular):
         target = os.fsencode((worktree / path).readlink())

@@ -36,7 +36,7 @@ class Adopted:
     outside: tuple[str, ...] = ()
 
 
-def adopt(project: Project, task: str, who: str, told: str) -> Adopted:
+def adopt(project: Project, task: str, who: str, told: str, *, unchanged: bool = False) -> Adopted:
     """Land the uncommitted changes inside the files of the spec of `task`, once they are verified.
 
     Args:
@@ -44,10 +44,11 @@ def adopt(project: Project, task: str, who: str, told: str) -> Adopted:
         task: the task's exact id.
         who: recorded as the attempt's agent.
         told: what to write into its result; may be empty.
+        unchanged: land the task although no file of its own changed.
 
     Raises:
-        OrchestratorError: verify is red or the change is refused (with the output; nothing changed), or the
-            task has no spec or was dropped.
+        OrchestratorError: verify is red or the change is refused (with the output; nothing changed), nothing changed
+            at all, or the task has no spec, was dropped, or comes after one that has not landed.
     """
     library = Library()
     base = project.checkout.tip()
@@ -60,6 +61,13 @@ def adopt(project: Project, task: str, who: str, told: str) -> Adopted:
     paths = uncommitted(project.git)
     inside = [path for path in paths if policy.covers(patterns, path)]
     changes = as_changes(project.git, project.place.root, base, inside)
+    if not changes and not unchanged:
+        raise OrchestratorError(
+            f"nothing is changed in the files of {task}: {', '.join(patterns)}",
+            where=spec_path(task),
+            hint="save your work there; or, when the branch is right as it is, add --unchanged",
+            code=Exit.PRECONDITION,
+        )
     attempt = _attempt(project, now, now.plan.tasks[task], who, told)
     attempt = replace(attempt, commit=record(project.git, attempt, changes, base))
     taken = [change.path for change in changes]
@@ -75,6 +83,14 @@ def _refuse_unlandable(now: Situation, task: str) -> None:
             f"{task} has no spec: which files are its own is not said",
             where=spec_path(task),
             hint=f"orchestrator spec new {task}",
+            code=Exit.PRECONDITION,
+        )
+    missing = [name for name in now.plan.tasks[task].after if name not in now.ledger.landed]
+    if missing:
+        raise OrchestratorError(
+            f"{task} comes after {', '.join(missing)}, which has not landed",
+            where=f"TODO.md:{now.plan.tasks[task].line}",
+            hint=f"orchestrator task done {missing[0]}, or change `(after: ...)`",
             code=Exit.PRECONDITION,
         )
     if task in now.standing().dropped:

@@ -72,6 +72,8 @@ def blocked(now: Situation, standing: Standing) -> dict[str, str]:
             found[task] = f"dead letter{why}; `orchestrator dlq show {task}`"
         elif reason == "no spec":
             found[task] = f"no spec; `orchestrator spec new {task}`"
+        elif reason == "its spec is a draft":
+            found[task] = f"its spec is a draft; take that line out of specs/{task}.md"
         elif reason == "for a person":
             found[task] = f"for a person; `orchestrator task done {task}`"
         if len(found) >= _MOST_BLOCKED:

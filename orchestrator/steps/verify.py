@@ -3,7 +3,7 @@
 import shutil
 import threading
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestrator import policy, process
 from orchestrator.errors import Exit, OrchestratorError
@@ -48,6 +48,8 @@ def _account(ended: process.Ended) -> str:
     words = (ended.stdout.rstrip() + "\n" + ended.stderr.rstrip()).strip().split("\n")[-_LAST_LINES:]
     if ended.cause is not process.Cause.EXIT:
         words.append(f"(stopped: {ended.cause} after {ended.seconds:.0f} s)")
+    elif not any(words):
+        words.append(f"(exit status {ended.code})")
     return "\n".join(words)
 
 
@@ -115,6 +117,12 @@ def prepare(project: Project, path: Path, cancel: threading.Event) -> None:
 def furnish(project: Project, path: Path) -> None:
     """Put the ignored files that the configuration names into a worktree; those that are there stay."""
     for name in (*project.config.copy, *project.config.link):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise OrchestratorError(
+                f"verify.copy or verify.link names {name}, which is outside the repository",
+                hint="name a path relative to the checkout's top",
+                code=Exit.PRECONDITION,
+            )
         source, target = project.place.root / name, path / name
         if target.exists() or target.is_symlink():
             continue

@@ -17,6 +17,7 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.history import ledger
 from orchestrator.repo.refs import head
 from orchestrator.repo.trees import blobs, entries
+from orchestrator.steps.claim import claims
 from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in
 from orchestrator.workspace import read_own
 
@@ -70,7 +71,8 @@ def forecast(git: Git, root: Path, config: Config, until: str = "") -> Forecast:
     finished = [task for task, mine in rows.items() if mine and mine[-1].fate is Fate.FINISHED]
     bare = now.standing()
     land = [task for task in finished if not bare.settled(task) and task not in bare.dead]
-    standing = replace(bare, waiting=frozenset(land))
+    taken = {task: made.who for task, made in claims(git).items() if not bare.settled(task)}
+    standing = replace(bare, waiting=frozenset(land), running=frozenset(taken))
     phase = planning.current_phase(now.plan, standing, now.phase)
     over = _is_past(now.plan, phase, until)
     chosen = () if over else planning.ready(now.plan, standing, phase, config.jobs)
@@ -80,7 +82,8 @@ def forecast(git: Git, root: Path, config: Config, until: str = "") -> Forecast:
         start=start,
         land=land,
         later=_later(now.plan, standing, phase, chosen),
-        stuck={task: why for task, why in planning.stuck(now.plan, standing).items() if task not in bare.dead},
+        stuck={task: why for task, why in planning.stuck(now.plan, standing).items() if task not in bare.dead}
+        | {task: f"claimed by {who}" for task, who in taken.items()},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
         problems=[f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],

@@ -12,7 +12,7 @@ from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import OrchestratorError
-from orchestrator.plan import COMPLETE, PERSON, Plan, Standing
+from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
 from orchestrator.repo.refs import resolve
@@ -95,17 +95,17 @@ def look(sources: Sources) -> Situation | None:
     state = State.parse(read[STATE], STATE) if STATE in read else None
     known = ledger(sources.git, sources.tip) if sources.tip else Ledger({}, {}, 0, "")
     shelf = _shelf(sources, found)
-    theirs = _by_hand(sources, found, [task.id for task in todo.tasks if task.id not in known.landed])
-    plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, by_hand=theirs)
+    marked = _marked(sources, found, [task.id for task in todo.tasks if task.id not in known.landed])
+    plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=marked)
     return Situation(sources.tip, todo, state, plan, known, _results(sources, found, plan, known), {})
 
 
-def _by_hand(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> frozenset[str]:
-    """Return the tasks whose specs give them to a person: one process reads them all, few need to be parsed."""
+def _marked(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Spec]:
+    """Return the specs that speak of a person or a draft: one process reads them all, few need to be parsed."""
     paths = {spec_path(task): task for task in tasks}
     read = _contents(sources, found, list(paths))
-    mention = {path: data for path, data in read.items() if PERSON.encode() in data.lower()}
-    return frozenset(paths[path] for path, data in mention.items() if Spec.parse(data, path).agent == PERSON)
+    speaking = {path: data for path, data in read.items() if b"person" in data or b"raft" in data}
+    return {paths[path]: Spec.parse(data, path) for path, data in speaking.items()}
 
 
 def _found(sources: Sources) -> dict[str, Entry]:

@@ -107,4 +107,5 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "checkpointed": _checkpointed,
     "draining": _draining,
     "stopping": lambda event: f"stopping: {_fact(event, 'why')}",
+    "waiting": lambda event: f"waiting for you: {_fact(event, 'why')}",
 }

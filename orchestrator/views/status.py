@@ -8,6 +8,7 @@ from orchestrator import plan as planning
 from orchestrator.errors import DocumentError
 from orchestrator.plan import Standing
 from orchestrator.steps.chapter import read_stamp
+from orchestrator.steps.claim import Claim, claims
 from orchestrator.steps.standing import STATE, TODO, Situation
 from orchestrator.views.glance import Sources, look, own_text, phase, workflow
 from orchestrator.views.work import Leader, Running, work
@@ -78,14 +79,17 @@ def status(sources: Sources) -> Status:
     if now is None:
         return replace(shown, planned=False)
     edited = tuple(_edited(sources, now))
-    return replace(_standing(shown, now), workflow=workflow(sources, now), edited=edited)
+    return replace(_standing(shown, now, claims(sources.git)), workflow=workflow(sources, now), edited=edited)
 
 
-def _standing(shown: Status, now: Situation) -> Status:
+def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Status:
     standing = now.standing()
     current = phase(now, standing)
     stuck = planning.stuck(now.plan, standing)
     blocked = {task: why for task, why in stuck.items() if task not in standing.dead}
+    claimed = {task: made.who for task, made in taken.items() if task in now.plan.tasks and not standing.settled(task)}
+    blocked |= {task: f"claimed by {who}; orchestrator task release {task}" for task, who in claimed.items()}
+    standing = replace(standing, held=frozenset(claimed))
     dead = [task for task in now.plan.tasks if task in standing.dead]
     return replace(
         shown,
