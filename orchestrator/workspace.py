@@ -118,12 +118,17 @@ class Folders:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds, or last held, the instance lock. `epoch` grows by one with each leader."""
+    """Who holds, or last held, the instance lock. `epoch` grows by one with each leader.
+
+    `since` is when it started, `debris` when the first leader did whose leftovers may still lie about: seconds of the
+    wall clock.
+    """
 
     epoch: int
     pid: int
     boot: str
     since: float
+    debris: float = 0.0
 
     @property
     def alive(self) -> bool:
@@ -143,7 +148,13 @@ def holder(path: Path) -> Holder | None:
     """Return who wrote the lock file last, or None when nobody has."""
     try:
         facts: dict[str, Any] = json.loads(path.read_bytes() or b"{}")
-        return Holder(int(facts["epoch"]), int(facts["pid"]), str(facts["boot"]), float(facts["since"]))
+        return Holder(
+            int(facts["epoch"]),
+            int(facts["pid"]),
+            str(facts["boot"]),
+            float(facts["since"]),
+            float(facts.get("debris", facts["since"])),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -209,8 +220,8 @@ def instance_lock(path: Path, patience: float = 0.0) -> Iterator[Lock]:
         previous = holder(path)
         epoch = previous.epoch + 1 if previous else 1
         facts = {"epoch": epoch, "pid": os.getpid(), "boot": boot_id(), "since": time.time()}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(facts).encode(), 0)
+        facts["debris"] = previous.debris if previous else facts["since"]
+        os.pwrite(handle, json.dumps(facts).encode().ljust(256), 0)
         os.fsync(handle)
         yield Lock(path, handle, epoch, previous)
     finally:

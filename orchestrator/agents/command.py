@@ -18,7 +18,7 @@ TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 _PLACEHOLDER = re.compile(r"\{(task|spec|files|result)\}")
 _GIT = {
     "core.fsync": "all",
-    "core.fsyncMethod": "batch",
+    "core.fsyncMethod": "fsync",
     "gc.auto": "0",
     "maintenance.auto": "false",
 }

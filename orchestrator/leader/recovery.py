@@ -30,10 +30,10 @@ def recover(project: Project) -> Findings:
     if removed:
         names = ", ".join(str(path.relative_to(project.place.git_dir)) for path in removed)
         found.notes.append(f"removed stale git locks: {names}")
+    _clear_scratch(project)
     settled = project.checkout.settle()
     if settled:
         found.notes.append(settled)
-    _clear_scratch(project)
     _worktrees(project, found)
     project.worktrees.sweep()
     _say(project, found)
@@ -42,11 +42,13 @@ def recover(project: Project) -> Findings:
 
 def _clear_scratch(project: Project) -> None:
     remove_tree(project.folders.scratch)
-    for leftover in project.place.root.glob(".*.orchestrator-tmp"):
-        leftover.unlink()
+    home = project.folders.home
+    for folder in (project.place.root, home, *home.glob("attempts/*/*")):
+        for leftover in folder.glob(".*.orchestrator-tmp"):
+            leftover.unlink()
     previous = project.lock.previous
     if previous is not None and not previous.alive:
-        heal.temporary_files(project.place, previous.since)
+        heal.temporary_files(project.place, previous.debris)
 
 
 def _worktrees(project: Project, found: Findings) -> None:

@@ -124,11 +124,13 @@ class Checkout:
         try:
             move(self.git, [Move(self.branch, new, old)], reason)
         except GitError as error:
-            private.run("read-tree", "-m", "-u", new, old)
-            self._forget()
-            if lost_race(error):
-                raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run") from error
-            raise
+            # git may fail after the branch moved, at a reflog on a full disk: then the way is forward.
+            if resolve(self.git, self.branch) != new:
+                private.run("read-tree", "-m", "-u", new, old)
+                self._forget()
+                if lost_race(error):
+                    raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run") from error
+                raise
         self._sync_files(old, new)
 
     def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str]) -> None:

@@ -51,7 +51,8 @@ class Worktrees:
     def tip(self, name: str) -> str | None:
         """Return the commit the worktree `name` is at: what an agent committed by itself, if it did."""
         admin = self.admin(name)
-        head = (admin / "HEAD").read_text(encoding="utf-8", errors="replace").strip() if admin else ""
+        known = admin is not None and (admin / "HEAD").is_file()  # a kill within `git worktree add` leaves none
+        head = (admin / "HEAD").read_text(encoding="utf-8", errors="replace").strip() if admin and known else ""
         return resolve(self.git, head.removeprefix("ref: ")) if _NAME.fullmatch(head) else None
 
     def names(self) -> list[str]:
@@ -91,14 +92,14 @@ class Worktrees:
         with self.lock:
             stale = [entry for entry in self._admins() if self._is_stale(entry)]
             for entry in stale:
-                remove_tree(entry)
+                _forget(entry)
         return len(stale)
 
     def _is_stale(self, admin: Path) -> bool:
         target = _target(admin)
         if target is None:
             # Killed before git wrote where it leads; only we make worktrees while we hold the instance lock.
-            return (admin / "locked").exists()
+            return (admin / "locked").exists() or not any(admin.iterdir())
         return self.home in target.parents and not target.exists()
 
     def _admins(self) -> list[Path]:
@@ -109,7 +110,19 @@ class Worktrees:
         records = [entry for entry in self._admins() if _points_at(entry, path)]
         remove_tree(path)
         for entry in records:
-            remove_tree(entry)
+            _forget(entry)
+
+
+def _forget(admin: Path) -> None:
+    """Delete git's record of a worktree; where it leads goes last, so that a kill leaves what `sweep` can judge."""
+    for item in admin.iterdir():
+        if item.name == "gitdir":
+            continue
+        if item.is_dir() and not item.is_symlink():
+            remove_tree(item)
+        else:
+            item.unlink()
+    remove_tree(admin)
 
 
 def _target(admin: Path) -> Path | None:

@@ -1,0 +1,164 @@
+"""The project every sweep runs, and what must be true of it once a run has finished, whatever happened before."""
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Repo
+from injection import carrying
+
+TASKS = ("a", "b", "c", "d")
+_OWN = ("workflow-state.md", "TODO.md", "checkpoints/", "specs/")
+_ATTEMPTS = "refs/orchestrator/attempts"
+# c is wrong until its spec says that it did not land; d commits by itself.
+_AGENT = """set -e
+echo "$ORCHESTRATOR_TASK/$ORCHESTRATOR_ATTEMPT" >> "$FAULTS_RUNS"
+case "$ORCHESTRATOR_TASK" in
+c) if grep -q "did not land" "$ORCHESTRATOR_SPEC"; then echo "new c" > "$1"; else echo wrong > "$1"; fi ;;
+d) echo "new d" > "$1"
+   git add "$1"
+   git -c user.name=D -c user.email=d@example.org commit -qm "its own" ;;
+*) echo "new $ORCHESTRATOR_TASK" > "$1" ;;
+esac
+"""
+_CONFIG = """[agents.sh]
+command = ["sh", "agent.sh", "{files}"]
+env = ["LD_PRELOAD", "FAULTS_*"]
+
+[verify]
+command = "! grep -rq wrong src"
+env = ["LD_PRELOAD", "FAULTS_*"]
+
+[limits]
+jobs = 4
+backoff = 0.05
+"""
+
+
+def project(root: Path) -> Repo:
+    """Four tasks, one after another's, one sent back by verify once; each landing is a checkpoint."""
+    repo = Repo(root).init()
+    for name in TASKS:
+        repo.write(f"src/{name}.txt", "old\n")
+        repo.spec(name, f"src/{name}.txt")
+    repo.task("a: do a", "b: do b (after: a)", "c: do c", "d: do d")
+    repo.write("agent.sh", _AGENT)
+    repo.write("orchestrator.toml", _CONFIG)
+    repo.commit("a project")
+    return _with_runs(repo)
+
+
+def copied(repo: Repo, root: Path) -> Repo:
+    """Return an untouched copy of the project at `root`."""
+    shutil.copytree(repo.root, root, symlinks=True)
+    return _with_runs(Repo(root))
+
+
+def _with_runs(repo: Repo) -> Repo:
+    """Give the agents a log outside the repository, a line for each start of one, and the program a place for bytecode."""
+    runs = repo.root.parent / f"{repo.root.name}-runs"
+    runs.touch()
+    repo.env["FAULTS_RUNS"] = str(runs)
+    # Compiling the package anew at each start would be most of a sweep's time.
+    del repo.env["PYTHONDONTWRITEBYTECODE"]
+    repo.env["PYTHONPYCACHEPREFIX"] = str(repo.root.parent / "bytecode")
+    return repo
+
+
+def forget(repo: Repo) -> None:
+    """Delete a project and all that stands beside it: a sweep makes thousands."""
+    for item in (repo.root, *repo.root.parent.glob(f"{repo.root.name}-*")):
+        shutil.rmtree(item) if item.is_dir() else item.unlink()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stood when a run was cut short: recorded attempts, and those whose agent was known to have done its work."""
+
+    recorded: frozenset[str]
+    answered: frozenset[str]
+
+
+def kept(repo: Repo) -> Kept:
+    """Return what may not be lost from here on."""
+    found = repo.git("for-each-ref", "--format=%(refname)", _ATTEMPTS).split()
+    answers = (repo.root / ".orchestrator" / "attempts").glob("*/*/ended.json")
+    answered = [
+        f"{path.parts[-3]}/{path.parts[-2]}" for path in answers if not json.loads(path.read_bytes())["failure"]
+    ]
+    return Kept(frozenset(ref.removeprefix(f"{_ATTEMPTS}/") for ref in found), frozenset(answered))
+
+
+def code_tree(repo: Repo) -> str:
+    """Return what HEAD holds besides the program's own documents."""
+    lines = repo.git("ls-tree", "-r", "HEAD").split("\n")
+    return "\n".join(line for line in lines if not line.split("\t")[1].startswith(_OWN))
+
+
+def wrong(repo: Repo, tree: str, before: Kept) -> list[str]:
+    """Return what is not as it must be after a finished run; `tree` is the code of a run that nobody disturbed."""
+    return [*_lost(repo, tree, before), *_left(repo), *_processes(repo), *_unwell(repo)]
+
+
+def _lost(repo: Repo, tree: str, before: Kept) -> list[str]:
+    found = []
+    if sorted(repo.landed()) != list(TASKS):
+        found.append(f"landed: {repo.landed()}")
+    if code_tree(repo) != tree:
+        found.append(f"another code tree: {code_tree(repo)}")
+    files = {name: repo.root / "src" / f"{name}.txt" for name in TASKS}
+    shown = {name: file.read_text() if file.exists() else "" for name, file in files.items()}
+    if shown != {name: f"new {name}\n" for name in TASKS}:
+        found.append(f"the checkout shows {shown}")
+    runs = Counter(Path(repo.env["FAULTS_RUNS"]).read_text().split())
+    found += [f"{key} ran {times} times" for key, times in runs.items() if times > 1]
+    now = kept(repo).recorded
+    found += [f"the recorded attempt {key} is gone" for key in before.recorded - now]
+    return found + [f"the work of {key} was finished and is {fate}" for key, fate in _fates(repo, before) if fate]
+
+
+def _fates(repo: Repo, before: Kept) -> list[tuple[str, str]]:
+    """Return each attempt that was answered, with what is wrong with its fate (empty: nothing)."""
+    shown = repo.git(
+        "for-each-ref", "--format=%(refname:lstrip=3) %(contents:trailers:key=Fate,valueonly,separator=%x2C)", _ATTEMPTS
+    )
+    fates = dict(line.split(" ", 1) for line in shown.split("\n") if line)
+    good = {key: ("finished", "rejected") if key.startswith("c/") else ("finished",) for key in before.answered}
+    return [(key, "" if fates.get(key) in good[key] else str(fates.get(key))) for key in sorted(before.answered)]
+
+
+def _left(repo: Repo) -> list[str]:
+    git_dir = repo.root / ".git"
+    found = [
+        *(path for path in git_dir.rglob("*.lock") if path.name != "orchestrator.lock"),
+        *repo.root.rglob(".*.orchestrator-tmp"),
+        *(git_dir / "objects").rglob("tmp_*"),
+        *git_dir.glob("fast_import_crash_*"),
+        *(path for path in (git_dir / "worktrees").glob("*") if path.name != "verify"),
+        *(path for path in (repo.root / ".orchestrator" / "worktrees").glob("*") if path.name != "verify"),
+        *(repo.root / ".orchestrator" / "tmp").glob("*.lock"),
+    ]
+    refs = repo.git(
+        "for-each-ref", "--format=%(refname)", "refs/heads/orchestrator", "refs/orchestrator/advance"
+    ).split()
+    return [f"left over: {path}" for path in [*(str(path.relative_to(repo.root)) for path in found), *refs]]
+
+
+def _processes(repo: Repo) -> list[str]:
+    return [f"process {pid} is left" for pid in carrying(f"ORCHESTRATOR_TOKEN=orchestrator:{repo.root.resolve()}:")]
+
+
+def _unwell(repo: Repo) -> list[str]:
+    found = []
+    if status := repo.git("status", "--porcelain"):
+        found.append(f"git status: {status}")
+    try:
+        repo.git("fsck", "--strict", "--no-dangling")
+    except AssertionError as error:
+        found.append(str(error))
+    doctor = repo.run("doctor", code=None)
+    if doctor.code:
+        found.append(f"doctor: exit {doctor.code}\n{doctor.out}{doctor.err}")
+    return found
