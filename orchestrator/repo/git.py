@@ -11,8 +11,8 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
 
 # Measured with power cuts at every mutation: git's defaults lost acknowledged commits in 60 of 126 trials; these
-# settings, together with an fsync of the refs' directories, in none of 148. The rest keeps the user's hooks, file watcher and
-# background gc away from commits that are not theirs.
+# settings, together with an fsync of the refs' directories, in none of 148. The rest keeps the user's hooks, file
+# watcher and background gc away from commits that are not theirs.
 SETTINGS = {
     "core.fsync": "all",
     # Not `batch`: when a step of it fails once (a full disk that has room again), git 2.39 exits 0 without the objects.
