@@ -85,7 +85,7 @@ def test_the_environment_is_clean_and_says_what_is_wanted(assignment: Assignment
 def test_its_own_git_is_durable_and_asks_nobody(assignment: Assignment) -> None:
     script = "for key in core.fsync core.fsyncMethod gc.auto maintenance.auto; do git config $key; done >&2"
     answer = shell(f"{script}; echo $GIT_TERMINAL_PROMPT $GIT_OPTIONAL_LOCKS >&2", assignment)
-    assert answer.detail == "all\nbatch\n0\nfalse\n0 0"
+    assert answer.detail == "all\nfsync\n0\nfalse\n0 0"
 
 
 @pytest.mark.parametrize(
