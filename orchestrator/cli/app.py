@@ -47,11 +47,11 @@ Resolved = tuple[str | None, click.Command | None, list[str]]
 class Verbs(click.Group):
     """A group that loads one verb at a time: `status` must not pay for what `run` needs."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
         """Return every verb, in alphabetical order."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own signature
         """Return one verb."""
         if cmd_name not in VERBS:
             return None

@@ -81,9 +81,9 @@ def _answer(event: str, told: Mapping[str, Any]) -> Said:
     if name not in {"session-start", "pre-compact"}:
         return Said(name, "")
     # most events say nothing, and one of them comes with every prompt
-    from orchestrator.brief import brief, short  # noqa: PLC0415
-    from orchestrator.cli.sources import sources  # noqa: PLC0415
-    from orchestrator.views.pack import documents  # noqa: PLC0415
+    from orchestrator.brief import brief, short  # noqa: PLC0415 - silent events need none of it
+    from orchestrator.cli.sources import sources  # noqa: PLC0415 - silent events need none of it
+    from orchestrator.views.pack import documents  # noqa: PLC0415 - silent events need none of it
 
     folder = told.get("cwd")
     found = documents(sources(Path(folder) if isinstance(folder, str) and folder else None))

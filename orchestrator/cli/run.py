@@ -48,9 +48,9 @@ def carry_on(output: Output, *, jobs: int | None, until: str, dry_run: bool, eve
 def lead(output: Output, flags: dict[str, object], until: str, events: str | None, *, live: bool) -> int:
     """Lead until nothing can move, or until somebody asks for a stop."""
     from orchestrator.agents.roster import roster  # noqa: PLC0415 - the verbs that only read pay for none of it
-    from orchestrator.leader.loop import Leader  # noqa: PLC0415
-    from orchestrator.leader.session import run  # noqa: PLC0415
-    from orchestrator.views import ending  # noqa: PLC0415
+    from orchestrator.leader.loop import Leader  # noqa: PLC0415 - `--help` needs none of it
+    from orchestrator.leader.session import run  # noqa: PLC0415 - `--help` needs none of it
+    from orchestrator.views import ending  # noqa: PLC0415 - `--help` needs none of it
 
     with listening(output, stream=bool(events), live=live) as tell, leading(tell, flags) as project:
         leader = Leader(project, roster(project.config, project.place.root, project.env), until)

@@ -136,7 +136,7 @@ def _attempts(text: Text) -> Iterator[AttemptRow]:
     found = table.read(text, text.section("Attempts"))
     for row in found.rows if found else ():
         number = row.cell("Attempt")
-        if not (number.isascii() and number.isdigit() and len(number) < 10):  # noqa: PLR2004
+        if not (number.isascii() and number.isdigit() and len(number) < 10):  # noqa: PLR2004 - fits an int
             raise text.error(
                 row.line,
                 f"`{shown(number)}` is no attempt's number",

@@ -129,7 +129,7 @@ def _tasks(text: Text) -> Iterator[Task]:
 
 def _name(text: Text) -> Heading | None:
     """The heading that names the whole document: a title that is not one of several of its level."""
-    return text.title if [heading.level for heading in text.scan.headings].count(1) < 2 else None  # noqa: PLR2004
+    return text.title if [heading.level for heading in text.scan.headings].count(1) < 2 else None  # noqa: PLR2004 - one is unique
 
 
 def _task(text: Text, item: Item, headings: tuple[str, ...], box: Checkbox) -> Task:

@@ -78,7 +78,7 @@ def failures(mine: Sequence[Attempt]) -> list[Failure]:
 
 def _repeated(git: Git, mine: Sequence[Attempt]) -> bool:
     """Whether the last two attempts, at one spec from one base, failed alike and left the very same tree."""
-    if len(mine) < 2 or mine[-1].failure not in {Failure.DETERMINISTIC, Failure.SCOPE}:  # noqa: PLR2004
+    if len(mine) < 2 or mine[-1].failure not in {Failure.DETERMINISTIC, Failure.SCOPE}:  # noqa: PLR2004 - a pair
         return False
     before, last = mine[-2:]
     alike = (before.failure, before.spec, before.base) == (last.failure, last.spec, last.base)

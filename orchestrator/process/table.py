@@ -90,7 +90,7 @@ def portable() -> dict[int, Process]:
 
 
 def _portable_row(pid: int) -> Process | None:
-    import psutil  # noqa: PLC0415
+    import psutil  # noqa: PLC0415  # only where there is no /proc
 
     try:
         process = psutil.Process(pid)
@@ -103,7 +103,7 @@ def _portable_row(pid: int) -> Process | None:
 
 
 def _portable_environ(pid: int) -> list[bytes]:
-    import psutil  # noqa: PLC0415
+    import psutil  # noqa: PLC0415  # only where there is no /proc
 
     try:
         return [os.fsencode(f"{name}={value}") for name, value in psutil.Process(pid).environ().items()]

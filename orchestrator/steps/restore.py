@@ -6,10 +6,10 @@ from pathlib import Path
 from orchestrator.documents.result import Status
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.attempts import load
-from orchestrator.repo.commits import Draft, build
+from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.history import Entry, walk
-from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
+from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import differences, entries
 from orchestrator.steps.dirt import uncommitted
 from orchestrator.steps.message import Facts, message
@@ -129,7 +129,7 @@ def restore(project: Project, wanted: str) -> Return:
     body = [f"Back to {point.name} ({point.commit[:10]}): {point.subject}"]
     text = message(f"restore: {point.name}", body, pairs, facts)
     draft = Draft(text, tuple(changes), project.clock.now(), parent=now.commit)
-    commit = build(git, f"{OURS}/candidate", [draft])[0]
+    commit = build(git, CANDIDATE, [draft])[0]
     project.lock.check()
     project.checkout.advance(now.commit, commit, f"restore {point.name}")
     return replace(plan, commit=commit)
