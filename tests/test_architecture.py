@@ -42,6 +42,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "processes": (
         "process.*",  # agents and verify
         "repo.git",  # git
+        "repo.standby",  # git that stays
         "repo.remotes",  # gitpython, for what the upstream lacks
     ),
     "network": (),

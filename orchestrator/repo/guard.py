@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.repo.git import Git, GitError, split_records
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import OURS, ZERO, Move, move, resolve
+from orchestrator.repo.refs import OURS, ZERO, Move, checked_out, move, resolve
 
 _HOOKS = "hooks"
 _ATTRIBUTES = "info/attributes"
@@ -187,7 +187,7 @@ class Guard:
 
     def _moved_from_outside(self) -> str | None:
         """Return where the branch is when the checkout's HEAD, though on it, never went there."""
-        named = self.git.attempt("symbolic-ref", "--quiet", "HEAD").stdout.decode("utf-8", "replace").strip()
+        named = checked_out(self.git)
         tip, known = resolve(self.git, self.branch), self._last_through_head()
         if named != self.branch or tip is None or known is None or resolve(self.git, known) is None:
             return None

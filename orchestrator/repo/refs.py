@@ -31,14 +31,13 @@ def head(git: Git) -> Head:
     Raises:
         OrchestratorError: HEAD is detached, or there is no commit yet.
     """
-    named = git.attempt("symbolic-ref", "--quiet", "HEAD")
-    if named.returncode:
+    branch = checked_out(git)
+    if branch is None:
         raise OrchestratorError(
             "HEAD is detached: there is no branch to land on",
             hint="git switch -c NAME   # or: git switch main",
             code=Exit.PRECONDITION,
         )
-    branch = os.fsdecode(named.stdout).strip()
     found = resolve(git, branch)
     if found is None:
         raise OrchestratorError(
@@ -49,10 +48,22 @@ def head(git: Git) -> Head:
     return Head(branch, found)
 
 
+def checked_out(git: Git) -> str | None:
+    """Return the full name of the branch that HEAD is on, or None where it is detached."""
+    file = git.directory / ".git" / "HEAD"
+    if file.is_file():
+        said = os.fsdecode(file.read_bytes()).rstrip("\n")
+        # Other than by this line git says it too: reftable keeps HEAD elsewhere, and a symlink is read by its target.
+        if said.startswith("ref: refs/heads/") and not said.endswith(".invalid") and not file.is_symlink():
+            return said.removeprefix("ref: ")
+    named = git.attempt("symbolic-ref", "--quiet", "HEAD")
+    return os.fsdecode(named.stdout).strip() if named.returncode == 0 else None
+
+
 def resolve(git: Git, name: str) -> str | None:
     """Return the commit that `name` means, or None."""
-    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return done.stdout.decode().strip() or None if done.returncode == 0 else None
+    found = git.look_up([f"{name}^{{commit}}"])[0]
+    return found.id if found else None
 
 
 @dataclass(frozen=True)

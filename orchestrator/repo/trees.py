@@ -1,15 +1,25 @@
 """What a commit's tree holds, and how two trees differ."""
 
-from collections.abc import Iterable
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from orchestrator.policy import GITLINK, GONE, SYMLINK
-from orchestrator.repo.git import Git, joined, split_records
+from orchestrator.repo.git import Git, GitError, joined, split_records
 
 __all__ = ["EXECUTABLE", "GITLINK", "GONE", "REGULAR", "SYMLINK", "Change", "Entry"]
 
+_Value = TypeVar("_Value")
+
 REGULAR = "100644"
 EXECUTABLE = "100755"
+_FOLDER = "040000"
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MODE = re.compile(rb"(?:40000|1\d{5})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +40,129 @@ class Change:
     old: Entry = Entry(GONE, "")
 
 
+class _Memory(Generic[_Value]):
+    """What was read by object id, which always means the same; the oldest is forgotten beyond `most` (any unit)."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: OrderedDict[str, tuple[_Value, int]] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> _Value | None:
+        """Return what is held under `name`, or None."""
+        held = self._held.get(name)
+        return held[0] if held else None
+
+    def put(self, name: str, value: _Value, size: int) -> None:
+        """Hold `value`, which counts `size`."""
+        with self._lock:
+            self._size += size - self._held.pop(name, (value, 0))[1]
+            self._held[name] = (value, size)
+            while self._size > self._most and len(self._held) > 1:
+                self._size -= self._held.popitem(last=False)[1][1]
+
+
+_TREES: _Memory[str] = _Memory(20_000)
+_LISTINGS: "_Memory[tuple[tuple[str, Entry], ...]]" = _Memory(200_000)
+
+
 def entries(git: Git, commit: str, paths: Iterable[str] = ()) -> dict[str, Entry]:
     """Return the files of `commit`, all of them or those at or below `paths`."""
+    wanted = [path.rstrip("/") for path in paths]
+    if not wanted:
+        return dict(_below(git, "", tree_of(git, commit)))
     found: dict[str, Entry] = {}
-    for record in git.records("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths):
-        facts, path = record.split("\t", 1)
-        mode, _kind, blob = facts.split(" ")
-        found[path] = Entry(mode, blob)
+    for path, entry in _at(git, commit, wanted).items():
+        found |= dict(_below(git, f"{path}/", entry.blob)) if entry.mode == _FOLDER else {path: entry}
     return found
+
+
+def tree_of(git: Git, commit: str) -> str:
+    """Return the id of the tree of `commit`, or of a tree itself.
+
+    Raises:
+        GitError: there is no such commit.
+    """
+    known = _TREES.get(commit)
+    if known is None:
+        found = git.look_up([f"{commit}^{{tree}}"])[0]
+        if found is None:
+            raise GitError("cat-file", 1, f"{commit} is no commit")
+        known = found.id
+        if _ID.fullmatch(commit):
+            _TREES.put(commit, known, 1)
+    return known
+
+
+def _at(git: Git, commit: str, paths: Sequence[str]) -> dict[str, Entry]:
+    """Return what stands at each of `paths`, folders included; what is not there is left out."""
+    folders = sorted({path.rpartition("/")[0] for path in paths})
+    root = tree_of(git, commit)
+    read = git.read([f"{root}:{folder}" if folder else root for folder in folders])
+    raw = {folder: tree for folder, tree in zip(folders, read, strict=True) if tree and tree.kind == "tree"}
+    found = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        entry = _named(raw[folder].data, name, len(root) // 2) if folder in raw else None
+        if entry is not None:
+            found[path] = entry
+    return found
+
+
+def _named(tree: bytes, name: str, width: int) -> Entry | None:
+    """Return the entry `name` of a tree's bytes, in which ids are `width` bytes long."""
+    wanted = b" " + os.fsencode(name) + b"\0"
+    at = tree.find(wanted)
+    while at >= 0:
+        mode = _MODE.search(tree, max(0, at - 6), at)
+        if mode:
+            start = at + len(wanted)
+            return Entry(mode[0].decode().rjust(6, "0"), tree[start : start + width].hex())
+        at = tree.find(wanted, at + 1)  # it stood within an id
+    return None
+
+
+def children(git: Git, tree: str) -> tuple[tuple[str, Entry], ...]:
+    """Return what the tree of that id holds by itself: names with their entries, folders included."""
+    return _children(git, [tree])[tree]
+
+
+def _children(git: Git, trees: Sequence[str]) -> dict[str, tuple[tuple[str, Entry], ...]]:
+    listed = {tree: known for tree in trees if (known := _LISTINGS.get(tree)) is not None}
+    missing = [tree for tree in trees if tree not in listed]
+    for tree, found in zip(missing, git.read(missing), strict=True):
+        if found is None or found.kind != "tree":
+            raise GitError("cat-file", 1, f"{tree} is no tree")
+        listed[tree] = _parsed(found.data, len(tree) // 2)
+        _LISTINGS.put(tree, listed[tree], len(listed[tree]))
+    return listed
+
+
+def _parsed(tree: bytes, width: int) -> tuple[tuple[str, Entry], ...]:
+    matches = re.findall(rb"(\d+) ([^\0]+)\0(.{%d})" % width, tree, re.DOTALL)
+    return tuple((os.fsdecode(name), Entry(mode.decode().rjust(6, "0"), blob.hex())) for mode, name, blob in matches)
+
+
+def _below(git: Git, prefix: str, tree: str) -> Iterator[tuple[str, Entry]]:
+    """Yield every file below the tree of that id, a level of folders at a time."""
+    level = [(prefix, tree)]
+    while level:
+        listed = _children(git, [tree for _, tree in level])
+        deeper = []
+        for above, folder in level:
+            for name, entry in listed[folder]:
+                if entry.mode == _FOLDER:
+                    deeper.append((f"{above}{name}/", entry.blob))
+                else:
+                    yield above + name, entry
+        level = deeper
 
 
 def differences(git: Git, old: str, new: str) -> list[Change]:
     """Return every path that differs between two commits or trees, renames as a deletion and an addition."""
-    records = git.records("diff-tree", "-r", "-z", "--no-renames", "--no-commit-id", "--full-index", old, new)
+    before, after = tree_of(git, old), tree_of(git, new)
+    records = split_records(git.compare(before, after)) if before != after else []
     changes = []
     for facts, path in zip(records[::2], records[1::2], strict=True):
         old_mode, new_mode, old_blob, new_blob, _status = facts[1:].split(" ")
@@ -50,25 +170,19 @@ def differences(git: Git, old: str, new: str) -> list[Change]:
     return changes
 
 
+def line_counts(git: Git, old: str, new: str) -> list[tuple[str, str, str]]:
+    """Return each path that differs between two commits, with the lines added and removed (`-` where it is no text)."""
+    before, after = tree_of(git, old), tree_of(git, new)
+    records = split_records(git.count(before, after)) if before != after else []
+    counted = (record.split("\t", 2) for record in records)
+    return [(path, added, removed) for added, removed, path in counted]
+
+
 def blobs(git: Git, names: Iterable[str]) -> dict[str, bytes]:
     """Return the contents behind `names` (`commit:path` or ids); those that do not exist are left out."""
-    wanted = [name for name in names if "\n" not in name]
-    if not wanted:
-        return {}
-    asked = "".join(f"{name}\n" for name in wanted)
-    output = git.run("cat-file", "--batch", stdin=asked.encode("utf-8", "surrogateescape"))
-    found, at = {}, 0
-    for name in wanted:
-        end = output.index(b"\n", at)
-        header = output[at:end].rsplit(b" ", 2)
-        at = end + 1
-        if header[-1] == b"missing" or header[-2:-1] != [b"blob"]:
-            at += int(header[-1]) + 1 if header[-1].isdigit() else 0
-            continue
-        size = int(header[-1])
-        found[name] = output[at : at + size]
-        at += size + 1
-    return found
+    wanted = list(names)
+    found = zip(wanted, git.read(wanted), strict=True)
+    return {name: blob.data for name, blob in found if blob and blob.kind == "blob"}
 
 
 def blob_ids(git: Git, paths: list[str]) -> list[str]:

@@ -8,18 +8,15 @@ from orchestrator.documents.todo import Task
 from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.git import Git
+from orchestrator.repo.trees import line_counts
 
 _LISTED = 20
 
 
 def summary(git: Git, attempt: Attempt) -> tuple[str, ...]:
     """Return one line per changed file: its path with the lines added and removed."""
-    output = git.records("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--text", attempt.base, attempt.commit)
-    lines = []
-    for record in output:
-        added, removed, path = record.split("\t", 2)
-        lines.append(f"`{one_line(path)}` (+{added} -{removed})")
-    return tuple(lines)
+    counted = line_counts(git, attempt.base, attempt.commit)
+    return tuple(f"`{one_line(path)}` (+{added} -{removed})" for path, added, removed in counted)
 
 
 def capped(lines: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from orchestrator import policy, process
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git
+from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
@@ -161,7 +162,7 @@ def remember(project: Project, commit: str) -> None:
 
 def same_code(git: Git, proved: str, commit: str) -> bool:
     """Whether `commit` differs from the green commit `proved` in nothing but the leader's own documents."""
-    if not proved or git.attempt("cat-file", "-e", f"{proved}^{{commit}}").returncode:
+    if not proved or resolve(git, proved) is None:
         return False
     own = (TODO, STATE, f"{SPECS}*.md", f"{CHECKPOINTS}*.md")
     return all(policy.covers(own, change.path) for change in differences(git, proved, commit))
