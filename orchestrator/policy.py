@@ -81,7 +81,7 @@ def violations(
         changes: what the attempt changed; a rename is a deletion and an addition.
         patterns: the spec's files to modify.
         allowed: what the spec lets through besides: `symlinks`.
-        existing: the base's paths, to refuse a new name that differs from one only by case.
+        existing: those of the base's paths that a new one may differ from only by case; such a one is refused.
     """
     folded = {path.casefold(): path for path in existing}
     found = []

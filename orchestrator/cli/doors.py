@@ -15,6 +15,7 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place, locate
 from orchestrator.repo.refs import head
+from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
 from orchestrator.steps.project import Project
 from orchestrator.workspace import Folders, instance_lock
@@ -65,6 +66,7 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
                 hint="make it writable: is the disk full or mounted read-only?",
                 code=Exit.PRECONDITION,
             ) from error
+        register = Register(git, place)
         checkout = Checkout(git, place, branch, folders.scratch)
         yield Project(
             place=place,
@@ -75,7 +77,8 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
             folders=folders,
             checkout=checkout,
             worktrees=Worktrees(git, place, folders.worktrees),
-            guard=Guard(git, place, branch, checkout.moving, folders.home / "quarantine"),
+            register=register,
+            guard=Guard(git, place, register, branch, checkout.moving, folders.home / "quarantine"),
             lock=lock,
             tell=tell,
         )

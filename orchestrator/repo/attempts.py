@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from orchestrator.failure import Failure
 from orchestrator.plaintext import indented, one_line
-from orchestrator.repo.commits import Draft, build, trailers
+from orchestrator.repo.commits import Draft, trailers
 from orchestrator.repo.git import Git, split_records
 from orchestrator.repo.refs import OURS
 from orchestrator.repo.trees import Change
@@ -85,13 +85,12 @@ def _message(attempt: Attempt) -> str:
     return "\n\n".join([*parts, trailers(facts)]) + "\n"
 
 
-def record(git: Git, attempt: Attempt, changes: Sequence[Change], parent: str, merged: tuple[str, ...] = ()) -> str:
-    """Write `attempt` as a commit on `parent` with `changes` applied, and point its ref there; return the commit.
+def draft(attempt: Attempt, changes: Sequence[Change], parent: str, merged: tuple[str, ...] = ()) -> Draft:
+    """Return `attempt` as the commit to be that its ref will point at, on `parent` with `changes` applied.
 
     `merged` are more parents, whose trees do not count: the commits an agent made by itself stay reachable.
     """
-    draft = Draft(_message(attempt), tuple(changes), attempt.when, parent=parent, merged=merged)
-    return build(git, attempt.ref, [draft])[0]
+    return Draft(_message(attempt), tuple(changes), attempt.when, parent=parent, merged=merged)
 
 
 def load(git: Git, task: str = "") -> list[Attempt]:

@@ -24,13 +24,22 @@ class Draft:
 
 
 def build(git: Git, ref: str, drafts: Sequence[Draft]) -> list[str]:
-    """Write `drafts` as commits, leave `ref` at the last one, and return their ids. Durable when it returns.
+    """Write `drafts` as a chain of commits, leave `ref` at the last one, and return their ids; durable then.
 
     Raises:
         GitError: git refused, for example because the disk is full; `ref` is as it was.
     """
+    return build_all(git, [(ref, draft) for draft in drafts])
+
+
+def build_all(git: Git, drafts: Sequence[tuple[str, Draft]]) -> list[str]:
+    """Write each draft as a commit and leave its ref there, in one process; return their ids. Durable when it returns.
+
+    Raises:
+        GitError: git refused; some of the refs may have moved.
+    """
     stream = bytearray(b"feature done\n")
-    for number, draft in enumerate(drafts, 1):
+    for number, (ref, draft) in enumerate(drafts, 1):
         stream += _commit(ref, number, draft)
         stream += f"get-mark :{number}\n".encode()
     stream += b"done\n"

@@ -4,22 +4,27 @@ A linked worktree shares hooks, configuration and refs with the user's checkout.
 agent from writing there; so it is looked at after each attempt, put back, and held against whoever was running.
 """
 
+import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.repo.git import Git, GitError, split_records
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, ZERO, Move, checked_out, move, resolve
+from orchestrator.repo.register import Register
 
 _HOOKS = "hooks"
 _ATTRIBUTES = "info/attributes"
+_CONFIGURATION = ("config", "config.worktree")
+_LAST = 1 << 13  # bytes at the end of a reflog that hold its last line
 _LARGEST = 1 << 20
 _SETTLE = 0.2  # seconds
+_SHARE = 10
+_QUICK = 0.02  # seconds
 _LINK = b"-> "
 # Configuration that can run a program or pull in more of itself, by what it is not: what a person's own git writes into
 # a repository in the middle of a run (a remote, a branch's upstream, an identity) is harmless.
@@ -42,6 +47,7 @@ class Guard:
     Args:
         git: the leader's git.
         place: the repository.
+        register: what the attempts' refs must say.
         branch: the branch only the leader and the person at the checkout may move.
         moving: held by whoever of this program moves the branch.
         quarantine: where a planted file is kept, for a person to look at.
@@ -49,6 +55,7 @@ class Guard:
 
     git: Git
     place: Place
+    register: Register
     branch: str
     moving: threading.Lock
     quarantine: Path
@@ -56,16 +63,17 @@ class Guard:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _files: dict[str, bytes] = field(default_factory=dict)
     _settings: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    _attempts: dict[str, str] = field(default_factory=dict)
+    _looks: list[tuple[int, ...]] = field(default_factory=list)  # the configuration's files when they were last read
     _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
+    _swept: tuple[float, float] = (float("-inf"), 0.0)  # when the attempts' refs were read last, and how long it took
 
     def start(self) -> None:
         """Take how things are now for how they should be."""
         with self._lock:
             self._files, self._settings = self._read_files(), self._read_settings()
-            self._attempts = self._read_attempts()
+            self.register.start()
             self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
 
@@ -74,37 +82,27 @@ class Guard:
         with self._lock:
             self._restore_files()
             self._restore_settings()
-            self._restore_attempts()
             self._restore_branch()
             return {path: why for when, path, why in self._seen if when >= since}
 
+    def sweep(self, since: float, *, before_landing: bool = False) -> dict[str, str]:
+        """Do the same for every attempt's ref as well, as far as that takes a tenth of the time at most.
+
+        Planted or changed, such a ref decides nothing: the leader goes by what it recorded itself. Before a landing
+        they are read in any case where that is quick.
+        """
+        with self._lock:
+            begun = self.clock()
+            last, took = self._swept
+            due = begun - last > _SHARE * took or (before_landing and took < _QUICK)
+            if self._started and due:
+                for ref, why in self.register.put_back().items():
+                    self._note(ref, why)
+                self._swept = (self.clock(), self.clock() - begun)
+        return self.check(since)
+
     def _note(self, path: str, why: str) -> None:
         self._seen.append((self.clock(), path, why))
-
-    @contextmanager
-    def recording(self, ref: str) -> Iterator[None]:
-        """Write an attempt's ref within the block: any other change of such a ref is nobody's to make."""
-        with self._lock:
-            yield
-            tip = resolve(self.git, ref)
-            if tip is not None:
-                self._attempts[ref] = tip
-
-    def _read_attempts(self) -> dict[str, str]:
-        output = self.git.run("for-each-ref", "--format=%(refname) %(objectname)", f"{OURS}/attempts/").decode()
-        return dict(line.split(" ", 1) for line in output.split("\n") if line)
-
-    def _restore_attempts(self) -> None:
-        if not self._started:
-            return
-        now = self._read_attempts()
-        for ref in sorted(now.keys() | self._attempts.keys()):
-            tip, known = now.get(ref), self._attempts.get(ref)
-            if tip == known:
-                continue
-            kept = [Move(f"{OURS}/lost/attempt-{tip[:12]}", tip)] if tip else []
-            move(self.git, [*kept, Move(ref, known or ZERO)], "undo a change of an attempt's ref")
-            self._note(ref, "an attempt's ref was changed")
 
     def _read_files(self) -> dict[str, bytes]:
         """Return the hooks that would run and the attributes that choose filters; a linked folder by its target."""
@@ -146,7 +144,7 @@ class Guard:
     def _read_settings(self) -> dict[tuple[str, str], list[str]]:
         """Return the settings that are not known to be harmless, by file and key, with all their values."""
         found: dict[tuple[str, str], list[str]] = {}
-        for name in ("config", "config.worktree"):
+        for name in _CONFIGURATION:
             output = self.git.attempt("config", "--file", str(self.place.git_dir / name), "--list", "-z").stdout
             for record in split_records(output):
                 key, _, value = record.partition("\n")
@@ -155,6 +153,10 @@ class Guard:
         return found
 
     def _restore_settings(self) -> None:
+        looks = [_look(self.place.git_dir / name) for name in _CONFIGURATION]
+        if looks == self._looks:
+            return
+        self._looks = looks
         now = self._read_settings()
         for name, key in sorted(now.keys() | self._settings.keys()):
             before = self._settings.get((name, key), [])
@@ -165,6 +167,7 @@ class Guard:
             self.git.attempt("config", "--file", file, "--unset-all", key)
             for value in before:
                 self.git.attempt("config", "--file", file, "--add", key, value)
+            self._looks = []
 
     def _restore_branch(self) -> None:
         """Undo a move of the branch that did not come through the checkout: no reflog entry of its HEAD says it."""
@@ -197,10 +200,21 @@ class Guard:
         log = self.place.git_dir / "logs" / "HEAD"
         if not log.is_file():
             return None
-        lines = log.read_bytes().rstrip(b"\n").rsplit(b"\n", 1)
+        with log.open("rb") as file:
+            file.seek(-min(_LAST, log.stat().st_size), os.SEEK_END)
+            lines = file.read().rstrip(b"\n").rsplit(b"\n", 1)
         words = lines[-1].split(b" ", 2)
         found = words[1].decode("ascii", "replace") if len(words) > 1 else ""
         return found if re.fullmatch(r"[0-9a-f]{40,64}", found) and found != ZERO else None
+
+
+def _look(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file's content; nobody can set its ctime back."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return ()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def _is_harmless(key: str, value: str) -> bool:

@@ -98,15 +98,17 @@ def lost_race(error: GitError) -> bool:
     return "but expected" in error.stderr or "reference already exists" in error.stderr
 
 
-def make_durable(git_dir: Path, ref: str) -> None:
-    """Fsync the directories that hold `ref` and its reflog: git fsyncs the files, never their directories."""
+def make_durable(git_dir: Path, *refs: str) -> None:
+    """Fsync the directories that hold `refs` and their reflogs: git fsyncs the files, never their directories."""
     folders = {git_dir}
-    for leaf in (git_dir / ref, git_dir / "logs" / ref):
+    for leaf in (git_dir / top / ref for ref in refs for top in ("", "logs")):
         folders |= {parent for parent in leaf.parents if git_dir in parent.parents}
     for folder in sorted(folders):
-        if folder.is_dir():
+        try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        except FileNotFoundError:
+            continue  # this ref has no reflog
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

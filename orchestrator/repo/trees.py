@@ -159,6 +159,29 @@ def _below(git: Git, prefix: str, tree: str) -> Iterator[tuple[str, Entry]]:
         level = deeper
 
 
+def alike(git: Git, commit: str, paths: Iterable[str]) -> list[str]:
+    """Return the files of `commit` whose paths are those of `paths` when case does not count."""
+    found: list[str] = []
+    for path in paths:
+        here = [("", tree_of(git, commit))]
+        *folders, last = path.split("/")
+        for folder in folders:
+            here = [(f"{above}{name}/", entry.blob) for above, name, entry in _in_any_case(git, here, folder, _FOLDER)]
+        found += [above + name for above, name, _ in _in_any_case(git, here, last, "")]
+    return found
+
+
+def _in_any_case(
+    git: Git, folders: Sequence[tuple[str, str]], name: str, mode: str
+) -> Iterator[tuple[str, str, Entry]]:
+    """Yield what is called `name` in any case in `folders` (path and tree): of `mode`, or anything but a folder."""
+    wanted = name.casefold()
+    for above, tree in folders:
+        for known, entry in children(git, tree):
+            if known.casefold() == wanted and (entry.mode == _FOLDER) == (mode == _FOLDER):
+                yield above, known, entry
+
+
 def differences(git: Git, old: str, new: str) -> list[Change]:
     """Return every path that differs between two commits or trees, renames as a deletion and an addition."""
     before, after = tree_of(git, old), tree_of(git, new)

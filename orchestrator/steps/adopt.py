@@ -2,14 +2,13 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestrator import policy
 from orchestrator.documents.todo import Task
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
-from orchestrator.repo.attempts import Attempt, Fate, load, record
-from orchestrator.repo.refs import ZERO, Move, move
+from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.steps import claim
 from orchestrator.steps.dirt import as_changes, uncommitted
 from orchestrator.steps.land import land
@@ -69,7 +68,7 @@ def adopt(project: Project, task: str, who: str, told: str, *, unchanged: bool =
             code=Exit.PRECONDITION,
         )
     attempt = _attempt(project, now, now.plan.tasks[task], who, told)
-    attempt = replace(attempt, commit=record(project.git, attempt, changes, base))
+    attempt = project.register.record(attempt, changes, base)
     taken = [change.path for change in changes]
     landed = dict(_land(project, library, attempt, taken))
     claim.release(project.git, task)
@@ -103,11 +102,10 @@ def _refuse_unlandable(now: Situation, task: str) -> None:
 
 
 def _attempt(project: Project, now: Situation, task: Task, who: str, told: str) -> Attempt:
-    numbers = [attempt.number for attempt in load(project.git, task.id)]
     result = f"## Result: {one_line(task.title)}\n\n**Status**: Complete\n**Decisions**: {one_line(told, 2_000)}\n"
     return Attempt(
         task=task.id,
-        number=max([*numbers, now.ledger.reopened.get(task.id, 0)]) + 1,
+        number=max(project.register.highest(task.id), now.ledger.reopened.get(task.id, 0)) + 1,
         commit="",
         base=now.commit,
         spec=now.spec_ids[task.id],
@@ -128,7 +126,7 @@ def _land(project: Project, library: Library, attempt: Attempt, taken: Sequence[
         outcome = land(project, library, [attempt], [], threading.Event(), taken=taken)
     finally:
         if outcome is None or not outcome.landed:
-            move(project.git, [Move(attempt.ref, ZERO)], f"{attempt.task} did not land")
+            project.register.forget(attempt)
     if outcome.landed:
         return outcome.landed
     sent_back = outcome.returned[-1] if outcome.returned else None

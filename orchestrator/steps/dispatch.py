@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -12,9 +12,9 @@ from orchestrator.agents.protocol import Agent, Answer, Assignment
 from orchestrator.documents.spec import Spec
 from orchestrator.failure import Failure
 from orchestrator.plaintext import safe_text
-from orchestrator.repo.attempts import Attempt, Fate, record
+from orchestrator.repo.attempts import Attempt, Fate
+from orchestrator.repo.git import Git
 from orchestrator.repo.guard import describe
-from orchestrator.repo.refs import make_durable
 from orchestrator.repo.snapshot import Mark, look, marks, take
 from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import remove_tree
@@ -72,7 +72,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     _write_answer(folder, answer)
     project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
     origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
-    tampered = project.guard.check(begun)
+    tampered = project.guard.sweep(begun)
     return _recorded(project, _attempt(project, origin, answer), known, tampered)
 
 
@@ -100,7 +100,7 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
         spec=(folder / _SPEC).read_text(encoding="utf-8"),
         spec_path=folder / _SPEC,
         result_path=folder / _RESULT,
-        files=expand(order.spec, list(entries(project.git, order.base))),
+        files=expand(project.git, order.base, order.spec),
         worktree=worktree,
         logs=folder,
         token=f"{project.token}{order.task}/{order.number}",
@@ -109,8 +109,9 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
     )
 
 
-def expand(spec: Spec, existing: Iterable[str]) -> tuple[str, ...]:
+def expand(git: Git, base: str, spec: Spec) -> tuple[str, ...]:
     """Return the files a spec names: globs and folders as the base has them, plain names as they are."""
+    existing = entries(git, base) if any(policy.is_glob(file.path) for file in spec.files) else {}
     found: dict[str, None] = {}
     for file in spec.files:
         if policy.is_glob(file.path):
@@ -173,12 +174,10 @@ def _recorded(
         attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=describe(oddities))
     ours = {*project.config.copy, *project.config.link}
     changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
-    with project.guard.recording(attempt.ref):
-        commit = record(project.git, attempt, changes, attempt.base, _own_commits(project, attempt))
-    make_durable(project.place.git_dir, attempt.ref)
+    recorded = project.register.record(attempt, changes, attempt.base, _own_commits(project, attempt))
     project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
     clear(project, attempt.task, attempt.number)
-    return replace(attempt, commit=commit)
+    return recorded
 
 
 def _is_byproduct(path: str, old_blob: str) -> bool:

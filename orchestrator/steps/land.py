@@ -10,11 +10,11 @@ from orchestrator.documents.result import Status as ResultStatus
 from orchestrator.errors import DocumentError
 from orchestrator.failure import Failure
 from orchestrator.plaintext import one_line
-from orchestrator.repo.attempts import Attempt, Fate, load, record
+from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
-from orchestrator.repo.refs import make_durable
-from orchestrator.repo.trees import GONE, Change, Entry, differences, entries
+from orchestrator.repo.guard import describe
+from orchestrator.repo.trees import GONE, Change, Entry, alike, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
 from orchestrator.steps.message import Facts, landing_message
@@ -59,7 +59,7 @@ def land(
         OrchestratorError: verify cannot be run, or git cannot write.
     """
     outcome = Outcome()
-    queue = [list(attempts)]
+    queue = [_untampered(project, attempts, outcome)]
     proved = ""
     while queue and not cancel.is_set():
         batch = queue.pop(0)
@@ -84,6 +84,15 @@ def land(
         if not _publish(project, [now.commit, *commits], chain, outcome, taken):
             queue.insert(0, [candidate.attempt for candidate in chain])
     return outcome
+
+
+def _untampered(project: Project, attempts: Sequence[Attempt], outcome: Outcome) -> list[Attempt]:
+    """Send all back when attempts' refs turn out to be changed by nobody who may: one of their agents was it."""
+    tampered = project.guard.sweep(project.guard.clock(), before_landing=True)
+    if not tampered:
+        return list(attempts)
+    outcome.returned += [send_back(project, attempt, Failure.SCOPE, describe(tampered)) for attempt in attempts]
+    return []
 
 
 def _beyond(project: Project, old: str, new: str, chain: Sequence[_Candidate]) -> str:
@@ -182,7 +191,8 @@ def _refuse(
     if now.spec_ids.get(attempt.task) != attempt.spec:
         return Failure.STALE, "the spec changed while this attempt ran"
     spec = now.plan.specs[attempt.task]
-    existing = entries(project.git, attempt.base) if any(c.old.mode == GONE for c in changes) else {}
+    added = [change.path for change in changes if change.old.mode == GONE]
+    existing = alike(project.git, attempt.base, added)
     found = policy.violations(
         [policy.Touched(change.path, change.old.mode, change.mode) for change in changes],
         [file.path for file in spec.files],
@@ -197,11 +207,9 @@ def _refuse(
 def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) -> Attempt:
     """Record on the attempt's own ref that it did not land, and why: that is what the next attempt is given."""
     rejected = replace(attempt, fate=Fate.REJECTED, failure=failure, detail=why, when=project.clock.now())
-    with project.guard.recording(attempt.ref):
-        commit = record(project.git, rejected, (), attempt.commit)
-    make_durable(project.place.git_dir, attempt.ref)
+    recorded = project.register.record(rejected, (), attempt.commit)
     project.say("attempt.rejected", attempt.task, attempt.number, failure=failure, why=why[-2_000:])
-    return replace(rejected, commit=commit)
+    return recorded
 
 
 def _candidate(
@@ -224,7 +232,7 @@ def _candidate(
         decisions=said.decisions if said else (),
     )
     chapter, page = write(chapter, happened)
-    rows = load(project.git, task.id)
+    rows = project.register.of(task.id)
     answer = result_document(task, ResultStatus.COMPLETE, rows, said, files=files, verified=verified)
     facts = Facts(chapter.workflow, page.phase, page.checkpoint, project.lock.epoch)
     message = landing_message(task, attempt, facts, verified, files, said)

@@ -10,6 +10,7 @@ from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place
+from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
 from orchestrator.workspace import Folders, Lock
 
@@ -27,6 +28,7 @@ class Project:
         folders: `.orchestrator/`.
         checkout: the user's checkout, on the workflow's branch.
         worktrees: where attempts and verify work.
+        register: the attempts that are recorded.
         guard: watches what agents could change in the shared git directory.
         lock: the held instance lock.
         tell: who listens to what happens.
@@ -40,6 +42,7 @@ class Project:
     folders: Folders
     checkout: Checkout
     worktrees: Worktrees
+    register: Register
     guard: Guard
     lock: Lock
     tell: Tell

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.documents.result import Status as ResultStatus
-from orchestrator.repo.attempts import Attempt, load
+from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.steps.chapter import Chapter, Happened, label, write
@@ -81,7 +81,7 @@ def bury(
         task = now.plan.tasks.get(last.task)
         if task is None or last.task in now.ledger.landed or last.task in chapter.standing.dead:
             return None
-        rows = load(project.git, last.task)
+        rows = project.register.of(last.task)
         answer = result_document(
             task,
             ResultStatus.DEAD,

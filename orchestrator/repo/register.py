@@ -1,0 +1,156 @@
+"""The register: the attempts one leader knows of. git's refs are read once, at its start; from then on it knows better.
+
+An agent can write refs, so what a leader recorded itself is believed before what a ref says now. Attempts that end at
+the same moment are written by one git process and share one wait for the disk.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator.repo.attempts import ROOT, Attempt, draft, load
+from orchestrator.repo.commits import Draft, build_all
+from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.locate import Place
+from orchestrator.repo.refs import OURS, ZERO, Move, make_durable, move
+from orchestrator.repo.trees import Change
+
+
+@dataclass
+class _Entry:
+    """An attempt that waits to be written: with its commit afterwards, or with what kept it from being."""
+
+    attempt: Attempt
+    draft: Draft
+    commit: str = ""
+    error: GitError | None = None
+
+    @property
+    def open(self) -> bool:
+        return not self.commit and self.error is None
+
+
+@dataclass
+class Register:
+    """Every attempt recorded in one repository.
+
+    Args:
+        git: the leader's git.
+        place: the repository.
+    """
+
+    git: Git
+    place: Place
+    _tips: dict[str, str] = field(default_factory=dict)  # ref to commit, of every attempt ever recorded
+    _open: dict[str, list[Attempt]] = field(default_factory=dict)  # of the tasks that have not landed
+    _settled: set[str] = field(default_factory=set)
+    _highest: dict[str, int] = field(default_factory=dict)
+    _read: bool = False
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _queue: list[_Entry] = field(default_factory=list)
+    _queueing: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Read what is recorded; once."""
+        with self._lock:
+            if not self._read:
+                for attempt in load(self.git):
+                    self._note(attempt)
+                self._read = True
+
+    def unsettled(self) -> Mapping[str, Sequence[Attempt]]:
+        """Return the attempts, oldest first, of every task that has not been `settle`d."""
+        self.start()
+        with self._lock:
+            return {task: tuple(attempts) for task, attempts in self._open.items()}
+
+    def of(self, task: str) -> Sequence[Attempt]:
+        """Return every attempt at `task`, oldest first."""
+        self.start()
+        with self._lock:
+            if task in self._settled:
+                self._settled.discard(task)
+                self._open[task] = [a for a in load(self.git, task) if self._tips.get(a.ref) == a.commit]
+            return tuple(self._open.get(task, ()))
+
+    def highest(self, task: str) -> int:
+        """Return the highest number an attempt at `task` ever had; 0 for none."""
+        self.start()
+        return self._highest.get(task, 0)
+
+    def settle(self, task: str) -> None:
+        """Keep only the number of a landed task's attempts in mind: a long run does not grow by what it has done."""
+        with self._lock:
+            if self._open.pop(task, None):
+                self._settled.add(task)
+
+    def record(self, attempt: Attempt, changes: Sequence[Change], parent: str, merged: tuple[str, ...] = ()) -> Attempt:
+        """Write `attempt` as a commit on `parent` and point its ref there; durable when it returns. From any thread.
+
+        Raises:
+            GitError: git cannot write, for example because the disk is full.
+        """
+        entry = _Entry(attempt, draft(attempt, changes, parent, merged))
+        with self._queueing:
+            self._queue.append(entry)
+        with self._lock:
+            self.start()
+            if entry.open:
+                self._write_queue()
+        if entry.error:
+            raise entry.error
+        return replace(attempt, commit=entry.commit)
+
+    def _write_queue(self) -> None:
+        with self._queueing:
+            entries, self._queue = self._queue, []
+        try:
+            self._write(entries)
+        except GitError:
+            for entry in entries:
+                self._write_alone(entry)
+        done = [entry for entry in entries if entry.commit]
+        make_durable(self.place.git_dir, *(entry.attempt.ref for entry in done))
+        for entry in done:
+            self._note(replace(entry.attempt, commit=entry.commit))
+
+    def _write(self, entries: Sequence[_Entry]) -> None:
+        commits = build_all(self.git, [(entry.attempt.ref, entry.draft) for entry in entries])
+        for entry, commit in zip(entries, commits, strict=True):
+            entry.commit = commit
+
+    def _write_alone(self, entry: _Entry) -> None:
+        """Write one of several that failed together: the fault may be another's."""
+        try:
+            self._write([entry])
+        except GitError as error:
+            entry.error = error
+
+    def _note(self, attempt: Attempt) -> None:
+        self._tips[attempt.ref] = attempt.commit
+        self._highest[attempt.task] = max(attempt.number, self._highest.get(attempt.task, 0))
+        mine = self._open.setdefault(attempt.task, [])
+        mine[:] = sorted([*(a for a in mine if a.number != attempt.number), attempt], key=lambda a: a.number)
+
+    def put_back(self) -> dict[str, str]:
+        """Make every attempt's ref say again what was recorded; return the refs that said something else, and why."""
+        with self._lock:
+            self.start()
+            now = self._now()
+            changed = {ref for ref, tip in now.items() ^ self._tips.items() if ref}
+            for ref in sorted(changed):
+                tip = now.get(ref)
+                kept = [Move(f"{OURS}/lost/attempt-{tip[:12]}", tip)] if tip else []
+                move(self.git, [*kept, Move(ref, self._tips.get(ref, ZERO))], "undo a change of an attempt's ref")
+            return dict.fromkeys(sorted(changed), "an attempt's ref was changed")
+
+    def _now(self) -> dict[str, str]:
+        output = self.git.run("for-each-ref", "--format=%(refname) %(objectname)", f"{ROOT}/").decode()
+        return dict(line.split(" ", 1) for line in output.split("\n") if line)
+
+    def forget(self, attempt: Attempt) -> None:
+        """Delete the ref of an attempt that is not to count: a person's own try that was red."""
+        with self._lock:
+            move(self.git, [Move(attempt.ref, ZERO)], f"{attempt.task} did not land")
+            self._tips.pop(attempt.ref, None)
+            self._open.pop(attempt.task, None)
