@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.todo import Mark, Task, Todo
@@ -30,6 +30,11 @@ class Plan:
     specs: Mapping[str, Spec]
     by_hand: Collection[str] = frozenset()
     drafts: Collection[str] = frozenset()
+
+    @cached_property
+    def order(self) -> Mapping[str, int]:
+        """Each task's place in the plan."""
+        return {task: place for place, task in enumerate(self.tasks)}
 
     def of_phase(self, phase: str) -> tuple[str, ...]:
         """Return the ids of the tasks of `phase`, in order."""

@@ -1,12 +1,13 @@
 """The docket: every task's recorded attempts, read from git once a turn, and what follows from them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.config import Config
 from orchestrator.failure import Failure, Next, what_next
-from orchestrator.repo.attempts import Attempt, Fate, load
+from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
+from orchestrator.repo.register import Register
 from orchestrator.repo.trees import differences
 from orchestrator.steps.standing import Situation
 
@@ -17,51 +18,49 @@ _TOLD_MOST = 2
 
 @dataclass(frozen=True)
 class Docket:
-    """What git says now.
+    """What is recorded of the tasks that are open now.
 
     Attributes:
         now: the documents and the ledger.
-        attempts: task to its attempts that count: since the last retry, restore or revert; oldest first.
-        highest: task to the highest attempt number ever given.
+        attempts: open task to its attempts that count: since the last retry, restore or revert; oldest first.
+        register: every attempt ever recorded.
     """
 
     now: Situation
     attempts: Mapping[str, Sequence[Attempt]]
-    highest: Mapping[str, int]
+    register: Register
 
     def waiting(self) -> list[Attempt]:
         """Return the finished attempts that can land, in plan order."""
-        return [mine[-1] for task, mine in self._open() if mine[-1].fate is Fate.FINISHED]
+        last = [mine[-1] for mine in self.attempts.values() if mine[-1].fate is Fate.FINISHED]
+        return sorted(last, key=lambda attempt: self.now.plan.order[attempt.task])
 
-    def failed(self) -> Iterable[tuple[str, Sequence[Attempt]]]:
-        """Yield the open tasks whose last attempt did not land, with their attempts."""
-        return ((task, mine) for task, mine in self._open() if mine[-1].fate is not Fate.FINISHED)
-
-    def _open(self) -> Iterable[tuple[str, Sequence[Attempt]]]:
-        standing = self.now.standing()
-        for task in self.now.plan.tasks:
-            mine = self.attempts.get(task)
-            if mine and not standing.settled(task) and task not in standing.dead:
-                yield task, mine
+    def failed(self) -> list[tuple[str, Sequence[Attempt]]]:
+        """Return the tasks whose last attempt did not land, with their attempts, in plan order."""
+        found = [(task, mine) for task, mine in self.attempts.items() if mine[-1].fate is not Fate.FINISHED]
+        return sorted(found, key=lambda each: self.now.plan.order[each[0]])
 
     def number(self, task: str) -> int:
         """Return the number of the next attempt at `task`."""
-        return max(self.highest.get(task, 0), self.now.ledger.reopened.get(task, 0)) + 1
+        return max(self.register.highest(task), self.now.ledger.reopened.get(task, 0)) + 1
 
     def told(self, task: str) -> list[Attempt]:
         """Return the earlier attempts whose account the next one should read."""
         return [attempt for attempt in self.attempts.get(task, ()) if attempt.failure in _TOLD][-_TOLD_MOST:]
 
 
-def docket(git: Git, now: Situation) -> Docket:
-    """Read every recorded attempt."""
-    attempts: dict[str, list[Attempt]] = {}
-    highest: dict[str, int] = {}
-    for attempt in load(git):
-        highest[attempt.task] = max(attempt.number, highest.get(attempt.task, 0))
-        if attempt.number > now.ledger.reopened.get(attempt.task, 0):
-            attempts.setdefault(attempt.task, []).append(attempt)
-    return Docket(now, attempts, highest)
+def docket(register: Register, now: Situation) -> Docket:
+    """Return the attempts that matter now; those of settled tasks are let go."""
+    standing = now.standing()
+    attempts: dict[str, Sequence[Attempt]] = {}
+    for task, recorded in register.unsettled().items():
+        if standing.settled(task):
+            register.settle(task)
+        elif task in now.plan.tasks and task not in standing.dead:
+            floor = now.ledger.reopened.get(task, 0)
+            mine = [attempt for attempt in recorded if attempt.number > floor]
+            attempts |= {task: mine} if mine else {}
+    return Docket(now, attempts, register)
 
 
 def verdict(git: Git, config: Config, now: Situation, mine: Sequence[Attempt]) -> tuple[Next, str]:

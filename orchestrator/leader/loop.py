@@ -22,7 +22,7 @@ from orchestrator.repo.checkout import InTheWayError, NotNowError
 from orchestrator.repo.history import walk
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
-from orchestrator.steps.claim import claims
+from orchestrator.steps.claim import Claims, claims
 from orchestrator.steps.dispatch import Order, carry_out
 from orchestrator.steps.land import Outcome, land
 from orchestrator.steps.project import Project
@@ -76,6 +76,8 @@ class Leader:
     _deadline: float = float("inf")
     _error: Exception | None = None
     _not_now: float | None = None
+    _looked: float = float("-inf")
+    _claims: Claims = field(default_factory=Claims)
 
     def stop(self, signal: int) -> None:
         """Ask for an end, from a signal handler or another thread: softly the first time, at once the second."""
@@ -141,8 +143,8 @@ class Leader:
 
     def _work(self, engine: LocalEngine) -> bool:
         if not self._landing:
-            return self._act(engine, docket(self.project.git, self._look()))
-        self._start(engine, docket(self.project.git, self._situation()))
+            return self._act(engine, docket(self.project.register, self._look()))
+        self._start(engine, docket(self.project.register, self._situation()))
         return False
 
     def _put_off(self, error: OrchestratorError) -> None:
@@ -159,10 +161,14 @@ class Leader:
         return self._stops > 0 or self._error is not None
 
     def _look(self) -> Situation:
-        """Take in what a person changed, and read where things stand."""
-        take_in(self.project)
+        """Take in what a person changed, and read where things stand; while work goes on, look once a second."""
+        clock = self.project.clock.monotonic()
+        due = clock - self._looked >= _LOOK_AGAIN or not self._running
+        if due:
+            take_in(self.project)
+            self._looked = clock
         now = self._situation()
-        return self._situation() if adopt_ticks(self.project, now) else now
+        return self._situation() if due and adopt_ticks(self.project, now) else now
 
     def _situation(self) -> Situation:
         project = self.project
@@ -232,9 +238,10 @@ class Leader:
         return [order(known, project.config, self.agents, task) for task in ready]
 
     def _standing(self, known: Docket) -> Standing:
-        git, config = self.project.git, self.project.config
+        project, git, config = self.project, self.project.git, self.project.config
         current = known.now.standing()
-        taken = [task for task in claims(git) if not current.settled(task)]
+        claimed = self._claims.read(git, project.place.git_dir, project.clock.now())
+        taken = [task for task in claimed if not current.settled(task)]
         spent = [task for task, mine in known.failed() if verdict(git, config, known.now, mine)[0] is Next.DEAD]
         return replace(
             current,

@@ -1,7 +1,7 @@
 """The history as records: which commits there are, and the trailers that say what each one did."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,14 +11,15 @@ _REVERTS = re.compile(
     r"^This reverts commit (?P<commit>[0-9a-f]{7,64})(?:, reversing\nchanges made to (?P<against>[0-9a-f]{7,64}))?",
     re.MULTILINE,
 )
-_FORMAT = "%H%x1f%T%x1f%ct%x1f%an%x1f%s%x1f%(trailers:only=true,unfold=true)"
+_FORMAT = "%H%x1f%P%x1f%T%x1f%ct%x1f%an%x1f%s%x1f%(trailers:only=true,unfold=true)"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One commit: its id, tree, time, author, subject line and trailers in order."""
+    """One commit: its id, parents, tree, time, author, subject line and trailers in order."""
 
     commit: str
+    parents: tuple[str, ...]
     tree: str
     when: datetime
     author: str
@@ -42,10 +43,11 @@ def walk(git: Git, tip: str, *options: str) -> Iterator[Entry]:
 
 
 def _entry(record: str) -> Entry:
-    commit, tree, seconds, author, subject, block = record.split("\x1f", 5)
+    commit, parents, tree, seconds, author, subject, block = record.split("\x1f", 6)
     pairs = (line.partition(": ") for line in block.split("\n") if ": " in line)
     return Entry(
         commit,
+        tuple(parents.split()),
         tree,
         datetime.fromtimestamp(int(seconds), UTC),
         author,
@@ -54,9 +56,10 @@ def _entry(record: str) -> Entry:
     )
 
 
-def reverts(git: Git, tip: str) -> dict[str, tuple[str, ...]]:
+def reverts(git: Git, tip: str, *beyond: str) -> dict[str, tuple[str, ...]]:
     """Return the commits that undo others, as `git revert` says it in their bodies: each with all that it undoes."""
-    output = git.run("log", "-z", "--format=%H%x1f%B", "--grep=^This reverts commit ", "--end-of-options", tip, "--")
+    grep = "--grep=^This reverts commit "
+    output = git.run("log", "-z", "--format=%H%x1f%B", grep, "--end-of-options", tip, *beyond, "--")
     found = {}
     for record in split_records(output):
         commit, body = record.split("\x1f", 1)
@@ -91,15 +94,34 @@ class Ledger:
     checkpoint: int
     workflow: str
 
+    def with_landed(self, commits: Mapping[str, str], checkpoint: int, workflow: str) -> "Ledger":
+        """Return the ledger after `commits` (task to the commit that landed it, in order) on top of it."""
+        return Ledger({**self.landed, **commits}, self.reopened, max(checkpoint, self.checkpoint), workflow)
 
-def ledger(git: Git, tip: str) -> Ledger:
-    """Fold the trailers of every commit reachable from `tip` into what is done. The one definition of "done"."""
-    landed: dict[str, str] = {}
-    reopened: dict[str, int] = {}
+
+def ledger(git: Git, tip: str, known: tuple[str, Ledger] | None = None) -> Ledger:
+    """Fold the trailers of every commit reachable from `tip` into what is done. The one definition of "done".
+
+    `known` is a commit with its ledger: where `tip` only continues it, the rest of the history is not read again.
+    """
+    if known is not None:
+        fresh = list(walk(git, tip, "--reverse", "--topo-order", f"^{known[0]}"))
+        if _continues(known[0], fresh) and not reverts(git, tip, f"^{known[0]}"):
+            return _fold(fresh, {}, known[1])
+    return _fold(walk(git, tip, "--reverse", "--topo-order"), reverts(git, tip), Ledger({}, {}, 0, ""))
+
+
+def _continues(commit: str, later: Sequence[Entry]) -> bool:
+    """Whether `later` are one line of commits, the first of which stands on `commit`."""
+    parents = [commit, *(entry.commit for entry in later[:-1])]
+    return all(entry.parents == (parent,) for entry, parent in zip(later, parents, strict=False))
+
+
+def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before: Ledger) -> Ledger:
+    landed, reopened = dict(before.landed), dict(before.reopened)
     numbers: dict[str, list[tuple[str, int]]] = {}
-    undoing = reverts(git, tip)
-    checkpoint, workflow = 0, ""
-    for entry in walk(git, tip, "--reverse", "--topo-order"):
+    checkpoint, workflow = before.checkpoint, before.workflow
+    for entry in entries:
         again = [_numbered(value) for value in entry.all("Reopen")]
         for undone in undoing.get(entry.commit, ()):
             again += [(task, number) for task, number in numbers.get(undone, []) if landed.get(task) == undone]

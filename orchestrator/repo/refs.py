@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError
 
 OURS = "refs/orchestrator"
+_SAME_TIME = 0.1  # seconds within which two changes may bear one time
 ZERO = "0" * 40  # a ref that is not there; never handed to git, whose ids may be longer
 
 
@@ -96,6 +98,23 @@ def _command(step: Move) -> str:
 def lost_race(error: GitError) -> bool:
     """Whether `error` says that a ref had moved, rather than that git is broken."""
     return "but expected" in error.stderr or "reference already exists" in error.stderr
+
+
+def changed(git_dir: Path, folder: str, now: datetime) -> tuple[object, ...] | None:
+    """Return what is another whenever a ref directly below `folder` has changed; None where that cannot be told.
+
+    It is told by the folder's time and the packed refs', which is not good enough for what changed just now: the next
+    change may bear the same time.
+    """
+    if (git_dir / "reftable").exists():
+        return None
+    looks = []
+    for path in (git_dir / folder, git_dir / "packed-refs"):
+        facts = path.stat() if path.exists() else None
+        if facts and now.timestamp() - facts.st_mtime < _SAME_TIME:
+            return None
+        looks.append((facts.st_ino, facts.st_mtime_ns, facts.st_size) if facts else None)
+    return tuple(looks)
 
 
 def make_durable(git_dir: Path, *refs: str) -> None:

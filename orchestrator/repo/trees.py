@@ -1,5 +1,6 @@
 """What a commit's tree holds, and how two trees differ."""
 
+import hashlib
 import os
 import re
 import threading
@@ -18,6 +19,7 @@ _Value = TypeVar("_Value")
 REGULAR = "100644"
 EXECUTABLE = "100755"
 _FOLDER = "040000"
+_SHA1 = 40  # hexadecimal digits of an id
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MODE = re.compile(rb"(?:40000|1\d{5})\Z")
 
@@ -206,6 +208,12 @@ def blobs(git: Git, names: Iterable[str]) -> dict[str, bytes]:
     wanted = list(names)
     found = zip(wanted, git.read(wanted), strict=True)
     return {name: blob.data for name, blob in found if blob and blob.kind == "blob"}
+
+
+def blob_id(content: bytes, like: str) -> str:
+    """Return the id that git gives `content`, by the hash that the id `like` was made with."""
+    sha = hashlib.sha1 if len(like) == _SHA1 else hashlib.sha256
+    return sha(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
 
 
 def blob_ids(git: Git, paths: list[str]) -> list[str]:

@@ -1,14 +1,15 @@
 """Claims: a task taken by somebody who leads by themselves, as a ref that only one can create."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.plaintext import one_line
 from orchestrator.repo.commits import trailers
 from orchestrator.repo.git import Git, GitError, split_records
-from orchestrator.repo.refs import OURS, ZERO, Move, move, resolve
+from orchestrator.repo.refs import OURS, ZERO, Move, changed, move, resolve
 
 ROOT = f"{OURS}/claims"
 _TRIES = 20
@@ -62,6 +63,22 @@ def claims(git: Git) -> dict[str, Claim]:
     """Return every claim by task."""
     output = git.run("for-each-ref", "--format=%(refname)%1f%(contents)%00", f"{ROOT}/")
     return {made.task: made for made in map(_parse, split_records(output)) if made.task}
+
+
+@dataclass
+class Claims:
+    """The claims as a leader that looks again and again reads them: anew only where a ref's folder has changed."""
+
+    _seen: tuple[object, ...] = ()
+    _known: Mapping[str, Claim] = field(default_factory=dict)
+
+    def read(self, git: Git, git_dir: Path, now: datetime) -> Mapping[str, Claim]:
+        """Return every claim by task."""
+        seen = changed(git_dir, ROOT, now)
+        if seen is None or seen != self._seen:
+            self._known = claims(git)
+            self._seen = seen or ()
+        return self._known
 
 
 def _parse(record: str) -> Claim:

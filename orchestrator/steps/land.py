@@ -14,7 +14,7 @@ from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.guard import describe
-from orchestrator.repo.trees import GONE, Change, Entry, alike, differences, entries
+from orchestrator.repo.trees import GONE, Change, Entry, alike, blob_id, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
 from orchestrator.steps.message import Facts, landing_message
@@ -39,6 +39,7 @@ class _Candidate:
     attempt: Attempt
     draft: Draft
     checkpoint: int | None
+    answer: bytes
 
 
 def land(
@@ -64,7 +65,7 @@ def land(
     while queue and not cancel.is_set():
         batch = queue.pop(0)
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
-        chain = _candidates(project, now, batch, list(running), outcome)
+        chain, chapter = _candidates(project, now, batch, list(running), outcome)
         if not chain:
             continue
         commits = build(project.git, CANDIDATE, [candidate.draft for candidate in chain])
@@ -81,9 +82,19 @@ def land(
                 queue[:0] = _halves(project, chain, Failure.DETERMINISTIC, verdict.output, outcome)
                 continue
             proved = commits[-1]
-        if not _publish(project, [now.commit, *commits], chain, outcome, taken):
+        if _publish(project, [now.commit, *commits], chain, outcome, taken):
+            library.last = _afterwards(now, chapter, chain, commits)
+        else:
             queue.insert(0, [candidate.attempt for candidate in chain])
     return outcome
+
+
+def _afterwards(now: Situation, chapter: Chapter, chain: Sequence[_Candidate], commits: Sequence[str]) -> Situation:
+    """Return where things stand once the chain is the branch, without reading it all again."""
+    landed = {candidate.attempt.task: commit for candidate, commit in zip(chain, commits, strict=True)}
+    answers = {candidate.attempt.task: blob_id(candidate.answer, now.commit) for candidate in chain}
+    known = now.ledger.with_landed(landed, chapter.number, one_line(chapter.workflow))
+    return now.after(commits[-1], chapter.todo, chapter.state, known, answers)
 
 
 def _untampered(project: Project, attempts: Sequence[Attempt], outcome: Outcome) -> list[Attempt]:
@@ -143,8 +154,8 @@ def _publish(
 
 def _candidates(
     project: Project, now: Situation, batch: Sequence[Attempt], running: Sequence[str], outcome: Outcome
-) -> list[_Candidate]:
-    """Build the chain's drafts; what cannot be a candidate at all is sent back into `outcome`."""
+) -> tuple[list[_Candidate], Chapter]:
+    """Build the chain's drafts, with the documents after them; what cannot be one at all goes back into `outcome`."""
     chapter = open_chapter(project, now, running)
     chain: list[_Candidate] = []
     fitting = _fitting(project, now, batch, outcome)
@@ -152,7 +163,7 @@ def _candidates(
         candidate, chapter = _candidate(project, now, chapter, attempt, changes, len(fitting))
         first = replace(candidate, draft=replace(candidate.draft, parent=now.commit))
         chain.append(candidate if chain else first)
-    return chain
+    return chain, chapter
 
 
 def _fitting(
@@ -239,7 +250,7 @@ def _candidate(
     documents = page_changes(page, {result_path(task.id): answer})
     author = identity(one_line(attempt.agent, 60), "")
     draft = Draft(message, (*changes, *documents), chapter.now, author=author)
-    return _Candidate(attempt, draft, page.checkpoint), chapter
+    return _Candidate(attempt, draft, page.checkpoint, answer), chapter
 
 
 def page_changes(page: Page, more: dict[str, bytes]) -> tuple[Change, ...]:

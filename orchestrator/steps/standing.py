@@ -1,7 +1,8 @@
 """Where the project stands, read from one commit: its documents, the ledger of what landed, the recorded attempts."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from orchestrator import plan as planning
 from orchestrator.documents.result import Result, Status
@@ -13,7 +14,7 @@ from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
-from orchestrator.repo.trees import Entry, blobs, entries
+from orchestrator.repo.trees import blobs, entries
 
 TODO = "TODO.md"
 STATE = "workflow-state.md"
@@ -33,10 +34,42 @@ def result_path(task: str) -> str:
 
 @dataclass
 class Library:
-    """Parsed specs and results by blob id: an unchanged file is parsed once in a leader's life."""
+    """What a leader has read: an unchanged file is parsed once in its life, and one commit is looked at once.
+
+    Attributes:
+        specs, results: parsed documents by blob id.
+        last: where things stood at the commit looked at last.
+    """
 
     specs: dict[str, Spec] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
+    last: "Situation | None" = None
+
+
+@dataclass(frozen=True)
+class Results(Mapping[str, Result]):
+    """The results by task, read when they are asked for: those of landed tasks seldom are."""
+
+    git: Git
+    ids: Mapping[str, str]
+    library: Library
+
+    def __getitem__(self, task: str) -> Result:
+        """Return the result of `task`, as its file stands.
+
+        Raises:
+            DocumentError: it cannot be taken; with `file:line`.
+        """
+        blob = self.ids[task]
+        if blob not in self.library.results:
+            self.library.results[blob] = Result.parse(blobs(self.git, [blob])[blob], result_path(task))
+        return self.library.results[blob]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -51,6 +84,23 @@ class Situation:
     results: Mapping[str, Result]
     spec_ids: Mapping[str, str]
 
+    def after(self, commit: str, todo: Todo, state: State, known: Ledger, answers: Mapping[str, str]) -> "Situation":
+        """Return the situation at `commit`, which landed tasks on top of this one: what reading it would give.
+
+        Args:
+            commit: the new tip.
+            todo: TODO.md there.
+            state: the state file there.
+            known: the ledger there.
+            answers: the landed tasks with the blob ids of their results.
+        """
+        if not isinstance(self.results, Results):
+            raise TypeError("only a situation that was read from git has an afterwards")
+        specs = {task: spec for task, spec in self.plan.specs.items() if task not in answers}
+        plan = replace(self.plan, tasks={task.id: task for task in todo.tasks}, specs=specs)
+        results = replace(self.results, ids={**self.results.ids, **answers})
+        return Situation(commit, todo, state, plan, known, results, self.spec_ids)
+
     @property
     def phase(self) -> str:
         """The phase the workflow is in: what the state file says, past every phase that is settled by now."""
@@ -58,11 +108,12 @@ class Situation:
 
     def standing(self) -> Standing:
         """Return what git alone says of each task; who runs what is the leader's to add."""
-        dead = {
-            task
-            for task, result in self.results.items()
-            if result.status is Status.DEAD and task not in self.ledger.landed and task in self.plan.tasks
-        }
+        return self._standing
+
+    @cached_property
+    def _standing(self) -> Standing:
+        answered = [task for task in self.results if task in self.plan.tasks and task not in self.ledger.landed]
+        dead = [task for task in answered if self.results[task].status is Status.DEAD]
         return Standing(
             done=frozenset(self.ledger.landed) & self.plan.tasks.keys(),
             dropped=planning.dropped(self.todo),
@@ -87,20 +138,21 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
         OrchestratorError: there is no plan there.
         DocumentError: a document cannot be taken; with `file:line`.
     """
-    found = entries(git, commit, [TODO, STATE, SPECS.rstrip("/")])
+    last = library.last
+    if last is not None and last.commit == commit and phases in {(), last.plan.phases}:
+        return last
+    found = entries(git, commit, [TODO, STATE])
     if TODO not in found:
-        raise OrchestratorError(
-            "there is no plan here: no TODO.md",
-            hint="orchestrator init, then write tasks into TODO.md and specs/",
-            code=Exit.PRECONDITION,
-        )
+        raise no_plan()
     read = blobs(git, [found[path].blob for path in (TODO, STATE) if path in found])
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
-    specs, results = _documents(git, found, library, {task.id for task in todo.tasks})
+    known = ledger(git, commit, (last.commit, last.ledger) if last else None)
+    ids, answers = _papers(git, commit, [task.id for task in todo.tasks])
+    specs = _specs(git, {task: blob for task, blob in ids.items() if task not in known.landed}, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
-    ids = {task: found[spec_path(task)].blob for task in plan.tasks if spec_path(task) in found}
-    return Situation(commit, todo, state, plan, ledger(git, commit), results, ids)
+    library.last = Situation(commit, todo, state, plan, known, Results(git, answers, library), ids)
+    return library.last
 
 
 def phases_in(state: State | None) -> tuple[str, ...]:
@@ -109,23 +161,34 @@ def phases_in(state: State | None) -> tuple[str, ...]:
     return tuple(name for name in names if name not in {COMPLETE, planning.BLOCKED})
 
 
-def _documents(
-    git: Git, found: Mapping[str, Entry], library: Library, tasks: Collection[str]
-) -> tuple[dict[str, Spec], dict[str, Result]]:
-    """Return the specs and results of `tasks`; other Markdown in that folder is a person's own."""
-    contracts = {task: found[spec_path(task)].blob for task in tasks if spec_path(task) in found}
-    answers = {task: found[result_path(task)].blob for task in tasks if result_path(task) in found}
-    unread = {blob for blob in contracts.values() if blob not in library.specs}
-    unread |= {blob for blob in answers.values() if blob not in library.results}
-    fresh = blobs(git, unread)
-    for task, blob in contracts.items():
+def no_plan() -> OrchestratorError:
+    """Return the error of a project without a plan."""
+    return OrchestratorError(
+        "there is no plan here: no TODO.md",
+        hint="orchestrator init, then write tasks into TODO.md and specs/",
+        code=Exit.PRECONDITION,
+    )
+
+
+def _papers(git: Git, commit: str, tasks: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the blob ids of the specs and results of `tasks`; other Markdown in that folder is a person's own."""
+    found = entries(git, commit, [SPECS.rstrip("/")])
+    specs, results = {}, {}
+    for task in tasks:
+        if spec_path(task) in found:
+            specs[task] = found[spec_path(task)].blob
+        if result_path(task) in found:
+            results[task] = found[result_path(task)].blob
+    return specs, results
+
+
+def _specs(git: Git, wanted: Mapping[str, str], library: Library) -> dict[str, Spec]:
+    """Return the specs of the tasks in `wanted`, by their blob ids."""
+    fresh = blobs(git, {blob for blob in wanted.values() if blob not in library.specs})
+    for task, blob in wanted.items():
         if blob not in library.specs:
             library.specs[blob] = Spec.parse(fresh[blob], spec_path(task))
-    for task, blob in answers.items():
-        if blob not in library.results:
-            library.results[blob] = Result.parse(fresh[blob], result_path(task))
-    specs = {task: library.specs[blob] for task, blob in contracts.items()}
-    return specs, {task: library.results[blob] for task, blob in answers.items()}
+    return {task: library.specs[blob] for task, blob in wanted.items()}
 
 
 def counted(attempts: Iterable[Attempt], ledger_: Ledger, task: str) -> list[Attempt]:

@@ -8,14 +8,23 @@ from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
-from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.history import ledger
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.contradictions import refuse_contradictions, refuse_early_completion, ticked_by_hand
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, Situation, phases_in, result_path, spec_path
+from orchestrator.steps.standing import (
+    CHECKPOINTS,
+    SPECS,
+    STATE,
+    TODO,
+    Situation,
+    no_plan,
+    phases_in,
+    result_path,
+    spec_path,
+)
 from orchestrator.workspace import read_own, write_durably
 
 _OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
@@ -129,11 +138,7 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
     """Refuse what cannot be taken; return the tasks ticked by hand, the workflow's name and the stated phase."""
     documents = _after(project, old, found)
     if TODO not in documents:
-        raise OrchestratorError(
-            "there is no plan here: no TODO.md",
-            hint="orchestrator init, then write tasks into TODO.md and specs/",
-            code=Exit.PRECONDITION,
-        )
+        raise no_plan()
     todo = Todo.parse(documents[TODO], TODO)
     state = State.parse(documents[STATE], STATE) if STATE in documents else None
     specs = {}
