@@ -16,8 +16,9 @@ exit = "complete"                    # complete | transient | failed
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -101,9 +102,17 @@ class Script:
             raise _refusal(name, "no attempt in it", 'start each with "[[attempt]]"')
         return cls(tuple(_step(table, name, f"attempt[{number}]") for number, table in enumerate(attempts, 1)))
 
+    @cached_property
+    def _by_task(self) -> Mapping[str, Sequence[Step]]:
+        found: dict[str, list[Step]] = {}
+        for step in self.steps:
+            found.setdefault(step.task, []).append(step)
+        return found
+
     def step(self, task: str, attempt: int) -> Step | None:
         """What to do at this attempt: the entry that names most of it, the first of equals."""
-        fitting = [s for s in self.steps if s.task in {"", task} and s.attempt in {0, attempt}]
+        named = (*self._by_task.get(task, ()), *self._by_task.get("", ()))
+        fitting = [step for step in named if step.attempt in {0, attempt}]
         return max(fitting, key=lambda s: (bool(s.task), bool(s.attempt)), default=None)
 
 

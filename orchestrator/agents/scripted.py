@@ -35,6 +35,7 @@ class ScriptedAgent:
     name: str
     script: Path | Script
     clock: Clock = field(default_factory=SystemClock, repr=False)
+    _read: dict[tuple[int, ...], Script] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self) -> None:
         """Read the script.
@@ -60,7 +61,15 @@ class ScriptedAgent:
         return answer
 
     def _load(self) -> Script:
-        return Script.load(self.script) if isinstance(self.script, Path) else self.script
+        if not isinstance(self.script, Path):
+            return self.script
+        facts = self.script.stat() if self.script.exists() else None
+        key = (facts.st_ino, facts.st_size, facts.st_mtime_ns) if facts else ()
+        if key not in self._read:
+            fresh = Script.load(self.script)
+            self._read.clear()
+            self._read[key] = fresh
+        return self._read.get(key) or Script.load(self.script)
 
     def _end(self, assignment: Assignment, cancel: threading.Event) -> End:
         began = self.clock.monotonic()

@@ -107,6 +107,7 @@ class Leader:
             self._halt.set()
             if self._landing:
                 self._landing.join()
+            project.worktrees.close()
         if self._error:
             raise self._error
         self._finish()

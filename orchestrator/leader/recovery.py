@@ -35,6 +35,7 @@ def recover(project: Project) -> Findings:
     if settled:
         found.notes.append(settled)
     _worktrees(project, found)
+    project.worktrees.close()
     project.worktrees.sweep()
     _say(project, found)
     return found

@@ -7,7 +7,7 @@ a filter of its own), so the walk is ours, and git is only ever given file names
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,22 +27,32 @@ from orchestrator.repo.trees import (
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
-Mark = tuple[int, int, int, int]
+Mark = tuple[int, int, int, int]  # size, mtime, ctime (both in nanoseconds) and inode
+
+_MODES: dict[tuple[Path, int], bool] = {}  # whether the disk keeps modes, by repository and its configuration's time
 
 
 @dataclass(frozen=True)
 class Sight:
-    """One walk over a worktree: each file's stat mark, and what has no place in a tree."""
+    """One walk over a worktree: each file as it is, what has no place in a tree and why, each folder's mode."""
 
     files: Mapping[str, os.stat_result]
     oddities: Mapping[str, str]
+    folders: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The changes against the base, and oddities as path to reason: nested repositories, devices, a touched pointer."""
+    """What an agent left.
+
+    Attributes:
+        changes: the changes against the base.
+        sight: everything that was there.
+        oddities: path to reason: nested repositories, devices, a touched pointer.
+    """
 
     changes: tuple[Change, ...]
+    sight: Sight
     oddities: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,6 +60,7 @@ def look(worktree: Path) -> Sight:
     """Walk `worktree` without following a symlink; the `.git` pointer at its top is not part of it."""
     files: dict[str, os.stat_result] = {}
     oddities: dict[str, str] = {}
+    folders: dict[str, int] = {}
     pending = [""]
     while pending:
         folder = pending.pop()
@@ -62,11 +73,12 @@ def look(worktree: Path) -> Sight:
                 oddities[path] = "a nested repository"
             elif stat.S_ISDIR(facts.st_mode):
                 pending.append(path)
+                folders[path] = facts.st_mode
             elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
                 files[path] = facts
             else:
                 oddities[path] = "neither a file nor a symlink"
-    return Sight(files, oddities)
+    return Sight(files, oddities, folders)
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
@@ -80,14 +92,22 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 
 def marks(sight: Sight) -> dict[str, Mark]:
     """Return what says "unchanged since": ctime cannot be set back by the agent."""
-    return {path: _mark(facts) for path, facts in sight.files.items()}
+    return {path: mark(facts) for path, facts in sight.files.items()}
 
 
-def _mark(facts: os.stat_result) -> Mark:
+def mark(facts: os.stat_result) -> Mark:
+    """Return what changes with a file."""
     return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
 
-def take(git: Git, git_dir: Path, worktree: Path, base: str, known: Mapping[str, Mark]) -> Snapshot:
+def take(
+    git: Git,
+    git_dir: Path,
+    worktree: Path,
+    base: str,
+    known: Mapping[str, Mark] | None,
+    named: Collection[str] = (),
+) -> Snapshot:
     """Write what changed in `worktree` since `base` into the object database.
 
     Args:
@@ -95,30 +115,47 @@ def take(git: Git, git_dir: Path, worktree: Path, base: str, known: Mapping[str,
         git_dir: the repository's own git directory, named outright so that the worktree's pointer is never believed.
         worktree: where the agent worked; its processes are dead.
         base: the commit the worktree was made from.
-        known: the marks taken when it was made; empty after a crash, then every file is read.
+        known: every file that stood there before the agent did, with its mark; None after a crash, then all are read.
+        named: files that are taken even where git's ignore rules cover them: a spec asks for them by name.
     """
     sight = look(worktree)
-    before = entries(git, base)
+    if known is None:
+        before = entries(git, base)
+        suspects, gone = list(sight.files), [path for path in before if path not in sight.files]
+    else:
+        suspects = [path for path, facts in sight.files.items() if known.get(path) != mark(facts)]
+        gone = [path for path in known if path not in sight.files]
+        before = entries(git, base, [*suspects, *gone]) if suspects or gone else {}
     oddities = dict(sight.oddities)
-    suspects = [path for path, facts in sight.files.items() if path not in before or known.get(path) != _mark(facts)]
     for path in [path for path in suspects if _CONTROL.search(path) and path not in before]:
         oddities[path] = "a file name with control characters"
     oddities |= {path: "a file name with a line break" for path in suspects if "\n" in path}
     suspects = [path for path in suspects if path not in oddities]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
-    hidden = ignored(inside, [path for path in suspects if path not in before])
+    hidden = ignored(inside, [path for path in suspects if path not in before and path not in named])
     found, refused = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in hidden})
     oddities |= refused
-    if inside.attempt("config", "--type=bool", "core.fileMode").stdout.strip() == b"false":
+    if not keeps_modes(git):
         found = {path: Entry(_kept_mode(entry, before.get(path)), entry.blob) for path, entry in found.items()}
     changes = [
         Change(path, entry.mode, entry.blob, before.get(path, Entry(GONE, "")))
         for path, entry in found.items()
         if before.get(path) != entry
     ]
-    gone = [p for p, entry in before.items() if p not in sight.files and entry.mode != GITLINK]
-    changes = [Change(path, GONE, "", before[path]) for path in gone] + changes
-    return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), oddities)
+    lost = [path for path in gone if path in before and before[path].mode != GITLINK]
+    changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
+    return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
+
+
+def keeps_modes(git: Git) -> bool:
+    """Whether the disk keeps the executable bit, as git found out when it made the repository."""
+    file = git.directory / ".git" / "config"
+    when = file.stat().st_mtime_ns if file.is_file() else 0
+    key = (git.directory, when)
+    if key not in _MODES:
+        _MODES.clear()
+        _MODES[key] = git.attempt("config", "--type=bool", "core.fileMode").stdout.strip() != b"false"
+    return _MODES[key]
 
 
 def _kept_mode(entry: Entry, before: Entry | None) -> str:

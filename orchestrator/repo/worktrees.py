@@ -1,21 +1,26 @@
 """Worktrees: made and removed one at a time, and never through a git that believes what an agent left in them."""
 
+import itertools
 import os
 import re
 import shutil
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
+from orchestrator.repo.slots import Slot, bring, clean, fresh
+from orchestrator.repo.snapshot import Sight
+from orchestrator.repo.trees import differences
 
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
 # A person's sparse checkout is not ours: a task, and verify, see the whole tree.
 _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
+_SPARE = "spare_"  # followed by a number; the worktree of an attempt has a dash in its name
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
 
@@ -31,6 +36,55 @@ class Worktrees:
     place: Place
     home: Path
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _lent: dict[str, Slot] = field(default_factory=dict)
+    _spare: list[Slot] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def lend(self, name: str, commit: str) -> Slot:
+        """Return the worktree `name` at `commit`, on no branch: one that is to spare, or a new one."""
+        with self.lock:
+            slot = self._spare.pop() if self._spare else None
+            if slot is not None:
+                self._remove(self.home / name)
+                self._move(slot, name)
+        if slot is None:
+            slot = fresh(self.add(name, commit), self._admin(name), commit)
+        else:
+            self._bring(slot, commit)
+        self._lent[name] = slot
+        return slot
+
+    def _bring(self, slot: Slot, commit: str) -> None:
+        inside = self.git.at(slot.path).within(GIT_DIR=str(slot.admin), GIT_WORK_TREE=str(slot.path))
+        paths = [change.path for change in differences(self.git, slot.commit, commit)]
+        bring(slot, commit, lambda: inside.run(*_FLEETING, "read-tree", "--reset", "-u", commit), paths)
+
+    def _move(self, slot: Slot, name: str) -> None:
+        """Give a worktree another name. git's record goes first: what leads nowhere is swept away after a kill."""
+        path = self.home / name
+        (slot.admin / "gitdir").write_bytes(os.fsencode(path / ".git") + b"\n")
+        slot.path = slot.path.rename(path)
+
+    def give_back(self, name: str, sight: Sight | None) -> None:
+        """Keep the worktree `name` for another attempt once it is as it was, else delete it; a ref holds its work.
+
+        `sight` is what stands there now; None where that must not be used again.
+        """
+        slot = self._lent.pop(name, None)
+        if slot is None or sight is None or not clean(slot, sight):
+            self.remove(name)
+            return
+        with self.lock:
+            self._move(slot, f"{_SPARE}{next(self._numbers)}")
+            self._spare.append(slot)
+
+    def close(self) -> None:
+        """Delete the worktrees that are to spare."""
+        with self.lock:
+            self._spare.clear()
+            for name in self.names():
+                if name.startswith(_SPARE):
+                    self._remove(self.home / name)
 
     def add(self, name: str, commit: str) -> Path:
         """Make the worktree `name` at `commit`, on no branch; what stood there before is replaced."""
@@ -59,8 +113,16 @@ class Worktrees:
         """Return the worktrees that are on disk."""
         return sorted(item.name for item in self.home.iterdir()) if self.home.is_dir() else []
 
+    def _admin(self, name: str) -> Path:
+        found = self.admin(name)
+        if found is None:
+            raise GitError("worktree", 0, f"git has no record of {name}")
+        return found
+
     def admin(self, name: str) -> Path | None:
         """Return git's own folder for the worktree `name`."""
+        if name in self._lent:
+            return self._lent[name].admin
         return next((entry for entry in self._admins() if _points_at(entry, self.home / name)), None)
 
     def pointer(self, name: str) -> bytes:
@@ -81,11 +143,8 @@ class Worktrees:
 
     def _inside(self, name: str) -> Git:
         """Return git for the worktree `name`, told outright where everything is: its `.git` file is not believed."""
-        admin = self.admin(name)
-        if admin is None:
-            raise GitError("worktree", 0, f"git has no record of {name}")
         path = self.home / name
-        return self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
+        return self.git.at(path).within(GIT_DIR=str(self._admin(name)), GIT_WORK_TREE=str(path))
 
     def sweep(self) -> int:
         """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -26,6 +26,7 @@ _ORDER = "order.json"
 _ENDED = "ended.json"
 _RESULT = "result.md"
 _SPEC = "spec.md"
+_TICK = 0.012  # seconds; Linux stamps files by a clock that ticks every 1 to 10 ms
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,10 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     _write_order(folder, order)
     facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder)}
     project.say("attempt.started", order.task, order.number, **facts)
-    worktree = project.worktrees.add(order.name, order.base)
-    prepare(project, worktree, cancel)
-    known = marks(look(worktree))
+    ground = _ground(project, order, cancel)
     begun = project.guard.clock()
     answer = order.agent.run(
-        _assignment(project, order, folder, worktree),
+        _assignment(project, order, folder, ground.path),
         cancel=cancel,
         transcript=lambda name, facts: project.say(f"agent.{name}", order.task, order.number, **facts),
     )
@@ -73,7 +72,36 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
     origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
     tampered = project.guard.sweep(begun)
-    return _recorded(project, _attempt(project, origin, answer), known, tampered)
+    return _recorded(project, _attempt(project, origin, answer), ground, tampered)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What an agent was given to work in.
+
+    Attributes:
+        path: the worktree.
+        known: every file there, with its mark; None where that is not known any more.
+        named: files the spec names, one by one.
+        again: whether another attempt may have the worktree afterwards.
+    """
+
+    path: Path
+    known: Mapping[str, Mark] | None = None
+    named: Collection[str] = ()
+    again: bool = False
+
+
+def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
+    slot = project.worktrees.lend(order.name, order.base)
+    named = {file.path for file in order.spec.files}
+    config = project.config
+    if config.setup or config.copy or config.link:
+        prepare(project, slot.path, cancel)
+        return _Ground(slot.path, marks(look(slot.path)), named)
+    # A file that is changed within the same tick of the disk's clock as it was written would look untouched.
+    cancel.wait(max(0.0, slot.newest + _TICK - project.clock.now().timestamp()))
+    return _Ground(slot.path, slot.files, named, again=True)
 
 
 def _write_order(folder: Path, order: Order) -> None:
@@ -161,12 +189,12 @@ def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
 
 
 def _recorded(
-    project: Project, attempt: Attempt, known: dict[str, Mark], tampered: Mapping[str, str] = MappingProxyType({})
+    project: Project, attempt: Attempt, ground: _Ground, tampered: Mapping[str, str] = MappingProxyType({})
 ) -> Attempt:
     """Snapshot the worktree, point the attempt's ref at it, and only then remove the worktree."""
     name = f"{attempt.task}-{attempt.number}"
-    worktree = project.folders.worktrees / name
-    taken = take(project.git, project.place.git_dir, worktree, attempt.base, known)
+    worktree = ground.path
+    taken = take(project.git, project.place.git_dir, worktree, attempt.base, ground.known, ground.named)
     oddities = {**taken.oddities, **tampered}
     if _pointer(worktree) != project.worktrees.pointer(name):
         oddities[".git"] = "the worktree's git pointer was changed"
@@ -176,7 +204,7 @@ def _recorded(
     changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
     recorded = project.register.record(attempt, changes, attempt.base, _own_commits(project, attempt))
     project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
-    clear(project, attempt.task, attempt.number)
+    project.worktrees.give_back(name, taken.sight if ground.again and not oddities else None)
     return recorded
 
 
@@ -211,7 +239,7 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
         return None
     facts = json.loads((folder / _ORDER).read_bytes())
     origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]))
-    return _recorded(project, _attempt(project, origin, _read_answer(folder)), {})
+    return _recorded(project, _attempt(project, origin, _read_answer(folder)), _Ground(worktree))
 
 
 def _read_answer(folder: Path) -> Answer:

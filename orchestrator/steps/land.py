@@ -82,9 +82,8 @@ def land(
                 queue[:0] = _halves(project, chain, Failure.DETERMINISTIC, verdict.output, outcome)
                 continue
             proved = commits[-1]
-        if _publish(project, [now.commit, *commits], chain, outcome, taken):
-            library.last = _afterwards(now, chapter, chain, commits)
-        else:
+        library.coming = _afterwards(now, chapter, chain, commits)
+        if not _publish(project, [now.commit, *commits], chain, outcome, taken):
             queue.insert(0, [candidate.attempt for candidate in chain])
     return outcome
 

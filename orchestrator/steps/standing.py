@@ -39,11 +39,13 @@ class Library:
     Attributes:
         specs, results: parsed documents by blob id.
         last: where things stood at the commit looked at last.
+        coming: where things stand once a commit that is being landed is the branch.
     """
 
     specs: dict[str, Spec] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     last: "Situation | None" = None
+    coming: "Situation | None" = None
 
 
 @dataclass(frozen=True)
@@ -138,20 +140,22 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
         OrchestratorError: there is no plan there.
         DocumentError: a document cannot be taken; with `file:line`.
     """
+    for known in (library.last, library.coming):
+        if known is not None and known.commit == commit and phases in {(), known.plan.phases}:
+            library.last = known
+            return known
     last = library.last
-    if last is not None and last.commit == commit and phases in {(), last.plan.phases}:
-        return last
     found = entries(git, commit, [TODO, STATE])
     if TODO not in found:
         raise no_plan()
     read = blobs(git, [found[path].blob for path in (TODO, STATE) if path in found])
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
-    known = ledger(git, commit, (last.commit, last.ledger) if last else None)
+    landed = ledger(git, commit, (last.commit, last.ledger) if last else None)
     ids, answers = _papers(git, commit, [task.id for task in todo.tasks])
-    specs = _specs(git, {task: blob for task, blob in ids.items() if task not in known.landed}, library)
+    specs = _specs(git, {task: blob for task, blob in ids.items() if task not in landed.landed}, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
-    library.last = Situation(commit, todo, state, plan, known, Results(git, answers, library), ids)
+    library.last = Situation(commit, todo, state, plan, landed, Results(git, answers, library), ids)
     return library.last
 
 

@@ -1,0 +1,120 @@
+"""Slots: worktrees that are used again. Cleaned to what they were before an agent had them, brought to another commit.
+
+To make a worktree anew costs a checkout and a removal of every file; to bring a used one forward costs the files that
+differ. Nothing in it is believed: a file stays only when its stat mark is the one it had, git's index is put back as
+it was and compares every file with it once more, and a worktree with anything odd about it is not used again.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
+
+_EXPECTED = {"HEAD", "commondir", "gitdir", "index", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
+_DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")
+
+
+@dataclass
+class Slot:
+    """One worktree that holds exactly `commit`.
+
+    Attributes:
+        path: where it stands.
+        admin: git's own folder for it.
+        commit: what it holds.
+        files: each file's mark.
+        folders: each folder's mode.
+        index: git's index, and its time in nanoseconds, by which git judges what may have changed unseen.
+        commondir: what git's folder must say.
+        stale: files to be checked out again.
+    """
+
+    path: Path
+    admin: Path
+    commit: str
+    files: dict[str, Mark]
+    folders: dict[str, int]
+    index: tuple[bytes, int]
+    commondir: bytes
+    stale: set[str] = field(default_factory=set)
+
+    @property
+    def newest(self) -> float:
+        """When its newest file was written, in seconds of the wall clock; 0 for none."""
+        return max((facts[2] for facts in self.files.values()), default=0) / 1e9
+
+
+def fresh(path: Path, admin: Path, commit: str) -> Slot:
+    """Return a worktree that git has just made."""
+    sight = look(path)
+    commondir = (admin / "commondir").read_bytes()
+    return Slot(path, admin, commit, marks(sight), dict(sight.folders), _index(admin), commondir)
+
+
+def _index(admin: Path) -> tuple[bytes, int]:
+    file = admin / "index"
+    return file.read_bytes(), file.stat().st_mtime_ns
+
+
+def clean(slot: Slot, sight: Sight) -> bool:
+    """Take away what an agent made or changed, as `sight` shows it; False where the worktree is better made anew."""
+    modes = (slot.folders.get(folder, mode) == mode for folder, mode in sight.folders.items())
+    if sight.oddities or not all(modes) or not _is_sane(slot):
+        return False
+    changed = [path for path, facts in sight.files.items() if slot.files.get(path) != mark(facts)]
+    try:
+        for path in changed:
+            (slot.path / path).unlink()
+        for folder in sorted(sight.folders.keys() - slot.folders.keys(), reverse=True):
+            (slot.path / folder).rmdir()
+        for name in _DROPPED:
+            (slot.admin / name).unlink(missing_ok=True)
+    except OSError:
+        return False
+    slot.stale = {*changed, *(slot.files.keys() - sight.files.keys())} & slot.files.keys()
+    return True
+
+
+def _is_sane(slot: Slot) -> bool:
+    admin = slot.admin
+    return (
+        {item.name for item in admin.iterdir()} <= _EXPECTED
+        and not admin.is_symlink()
+        and not any((admin / "refs").glob("*"))
+        and all(item.name == "HEAD" for item in (admin / "logs").glob("*"))
+        and (admin / "commondir").read_bytes() == slot.commondir
+    )
+
+
+def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Iterable[str]) -> None:
+    """Bring a clean slot to `commit`.
+
+    Args:
+        slot: it was cleaned, and stands where it is to be used.
+        commit: what it holds afterwards.
+        check_out: makes git write what differs from the index.
+        paths: what differs between its commit and the new one.
+    """
+    data, when = slot.index
+    index = slot.admin / "index"
+    index.write_bytes(data)
+    os.utime(index, ns=(when, when))
+    (slot.admin / "HEAD").write_text(f"{commit}\n", encoding="ascii")
+    check_out()
+    for path in {*paths, *slot.stale}:
+        _look_again(slot, path)
+    slot.commit, slot.index, slot.stale = commit, _index(slot.admin), set()
+
+
+def _look_again(slot: Slot, path: str) -> None:
+    try:
+        slot.files[path] = mark((slot.path / path).lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        slot.files.pop(path, None)
+    for folder in PurePosixPath(path).parents[:-1]:
+        try:
+            slot.folders[str(folder)] = (slot.path / folder).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            slot.folders.pop(str(folder), None)
