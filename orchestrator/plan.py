@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.todo import Mark, Task, Todo
 from orchestrator.errors import DocumentError
-from orchestrator.policy import may_meet
+from orchestrator.policy import is_glob, may_meet
 
 DEFAULT_PHASES = ("PLANNING", "IMPLEMENTING", "TESTING", "DEPLOYING")
 COMPLETE = "COMPLETE"
@@ -181,6 +181,52 @@ def dropped(todo: Todo) -> frozenset[str]:
     return frozenset(task.id for task in todo.tasks if task.mark is Mark.DROPPED)
 
 
+class Territory:
+    """The files of specs that run now, so that each candidate is held against all of them at once."""
+
+    def __init__(self, specs: Iterable[Spec]) -> None:
+        self._plain: set[str] = set()  # single files, in small letters
+        self._above: set[str] = set()  # the folders they are in
+        self._others: list[Spec] = []  # specs with patterns, or with files they share
+        for spec in specs:
+            self.add(spec)
+
+    def add(self, spec: Spec) -> None:
+        """Take the files of `spec`."""
+        names = _single_files(spec)
+        if names is None:
+            self._others.append(spec)
+        else:
+            self._plain |= names
+            self._above |= {folder for name in names for folder in _folders(name)}
+
+    def meets(self, spec: Spec) -> bool:
+        """Whether `spec` and one that is in may touch the same file without both saying that they share it."""
+        names = _single_files(spec)
+        if names is None:
+            return any(may_meet(file.path, name) for file in spec.files for name in self._plain) or self._overlaps(spec)
+        if not names.isdisjoint(self._plain) or not names.isdisjoint(self._above):
+            return True
+        return any(folder in self._plain for name in names for folder in _folders(name)) or self._overlaps(spec)
+
+    def _overlaps(self, spec: Spec) -> bool:
+        return any(overlap(spec, other) for other in self._others)
+
+
+def _single_files(spec: Spec) -> frozenset[str] | None:
+    """Return the files of a spec in small letters, or None where it has a pattern or a file that it shares."""
+    if any(file.shared or is_glob(file.path) for file in spec.files):
+        return None
+    return frozenset(file.path.casefold() for file in spec.files)
+
+
+def _folders(path: str) -> Iterator[str]:
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
+
+
 def ready(plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bool = False) -> tuple[str, ...]:
     """Return at most `slots` tasks that may start now, in plan order; none that could meet another's files.
 
@@ -189,15 +235,17 @@ def ready(plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bo
     if phase in {BLOCKED, COMPLETE}:
         return ()
     open_phases = set(plan.phases[: plan.phases.index(phase) + 1])
-    busy = {*standing.running, *standing.waiting}
+    busy = [plan.specs[task] for task in (*standing.running, *standing.waiting) if task in plan.specs]
+    taken = Territory(busy)
     chosen: list[str] = []
     for task in plan.tasks.values():
         if len(chosen) >= slots:
             break
         if not by_hand and task.id in plan.by_hand:
             continue
-        if _startable(plan, standing, task, open_phases) and not _meets_any(plan, task.id, [*busy, *chosen]):
+        if _startable(plan, standing, task, open_phases) and not taken.meets(plan.specs[task.id]):
             chosen.append(task.id)
+            taken.add(plan.specs[task.id])
     return tuple(chosen)
 
 
@@ -210,10 +258,6 @@ def _startable(plan: Plan, standing: Standing, task: Task, open_phases: Collecti
         and not any(task.id in group for group in (standing.dead, standing.running, standing.waiting, standing.held))
         and all(wanted in standing.done for wanted in task.after)
     )
-
-
-def _meets_any(plan: Plan, task: str, others: Iterable[str]) -> bool:
-    return any(overlap(plan.specs[task], plan.specs[other]) for other in others if other in plan.specs)
 
 
 def overlap(one: Spec, other: Spec) -> bool:
@@ -230,13 +274,18 @@ def current_phase(plan: Plan, standing: Standing, stated: str) -> str:
 
     A phase ends when its tasks and all those before them are settled.
     """
+    unsettled = {phase for task, phase in plan.phase_of.items() if not standing.settled(task)}
+    return phase_from(plan.phases, unsettled, stated)
+
+
+def phase_from(phases: Sequence[str], unsettled: Collection[str], stated: str) -> str:
+    """Return the phase the workflow is in, when the state file says `stated` and `unsettled` phases have open tasks."""
     if stated == BLOCKED:
         return BLOCKED
-    unsettled = {plan.phase_of[task] for task in plan.tasks if not standing.settled(task)}
-    number = plan.phases.index(stated) if stated in plan.phases else 0
-    while number < len(plan.phases) and not unsettled & set(plan.phases[: number + 1]):
+    number = phases.index(stated) if stated in phases else 0
+    while number < len(phases) and not any(phase in unsettled for phase in phases[: number + 1]):
         number += 1
-    return plan.phases[number] if number < len(plan.phases) else COMPLETE
+    return phases[number] if number < len(phases) else COMPLETE
 
 
 def stuck(plan: Plan, standing: Standing) -> dict[str, str]:

@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator import plan as planning
 from orchestrator.documents.spec import Spec
@@ -165,3 +167,21 @@ def test_a_task_for_a_person_is_theirs_alone() -> None:
     assert ready(made) == ("b",)
     assert planning.ready(made, Standing(), "IMPLEMENTING", 9, by_hand=True) == ("a", "b")
     assert planning.stuck(made, Standing()) == {"a": "for a person"}
+
+
+FILES = ["a.py", "A.py", "src/", "src/a.py", "SRC/a.py", "src/*.py", "src/a.py (shared)", "lib", "lib/b", "**/b", "*"]
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(FILES), min_size=1, max_size=3, unique_by=lambda name: name.split()[0]),
+        min_size=1,
+        max_size=5,
+    ),
+    st.data(),
+)
+def test_a_territory_says_what_the_pairs_of_its_specs_say(files: list[list[str]], data: st.DataObject) -> None:
+    specs = [spec(*names) for names in files]
+    candidate = data.draw(st.sampled_from(specs))
+    others = [other for other in specs if other is not candidate]
+    assert planning.Territory(others).meets(candidate) == any(planning.overlap(candidate, other) for other in others)

@@ -1,5 +1,6 @@
 """Edits of a document: each gives a new one and leaves every byte it was not asked about alone."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,27 +17,42 @@ _YAML_LINE: Final = re.compile(r"([^\s:#][^:]*:)[ \t]")
 
 def replace(text: Text, changed: Mapping[int, str]) -> Text:
     """Other text in these lines; their ends stay."""
+    return Text.of(text.bom, _replaced(text, changed), text.path) if changed else text
+
+
+def overwrite(text: Text, changed: Mapping[int, str]) -> Text:
+    """Other text in these lines that keeps the shape of each: what they are, and where their words start, stays."""
+    return dataclasses.replace(text, lines=_replaced(text, changed)) if changed else text
+
+
+def _replaced(text: Text, changed: Mapping[int, str]) -> tuple[str, ...]:
     lines = list(text.lines)
     for number, line in changed.items():
         end = "\r" if lines[number - 1].endswith("\r") else ""
         lines[number - 1] = line + end
-    return Text.of(text.bom, tuple(lines), text.path)
+    return tuple(lines)
 
 
 def splice(text: Text, start: int, stop: int, lines: Sequence[str]) -> Text:
-    """These lines in place of the ones from `start` up to, not including, `stop`.
+    """These lines in place of the ones from `start` up to, not including, `stop`."""
+    return splice_all(text, [(start, stop, lines)])
+
+
+def splice_all(text: Text, pieces: Sequence[tuple[int, int, Sequence[str]]]) -> Text:
+    """For each piece (start, stop, lines) its lines in place of those from `start` up to `stop`; from top to bottom.
 
     A last line without an end keeps having none: its neighbour takes over.
     """
     end = "\r" if _crlf(text) else ""
-    old = list(text.lines)
-    fresh = [line + end for line in lines]
-    if fresh and stop > len(old):
-        fresh[-1] = lines[-1]
-        if start > 1:
-            old[start - 2] = old[start - 2].removesuffix("\r") + end
-    merged = (*old[: start - 1], *fresh, *old[stop - 1 :])
-    return Text.of(text.bom, merged or ("",), text.path)
+    merged = list(text.lines)
+    for start, stop, lines in reversed(pieces):
+        fresh = [line + end for line in lines]
+        if fresh and stop > len(merged):
+            fresh[-1] = lines[-1]
+            if start > 1:
+                merged[start - 2] = merged[start - 2].removesuffix("\r") + end
+        merged[start - 1 : stop - 1] = fresh
+    return text if tuple(merged) == text.lines else Text.of(text.bom, tuple(merged) or ("",), text.path)
 
 
 def insert(text: Text, after: int, lines: Sequence[str]) -> Text:
@@ -46,6 +62,8 @@ def insert(text: Text, after: int, lines: Sequence[str]) -> Text:
 
 def remove(text: Text, numbers: Sequence[int]) -> Text:
     """Without these lines."""
+    if not numbers:
+        return text
     gone = {number - 1 for number in numbers}
     kept = tuple(line for index, line in enumerate(text.lines) if index not in gone)
     return Text.of(text.bom, kept or ("",), text.path)
@@ -99,6 +117,8 @@ def end_of_item(text: Text, line: int) -> int:
 def set_field(text: Text, key: str, value: str) -> Text:
     """The metadata of that name with another value, in place; a new bold field when there is none."""
     clean = one_line(value)
+    if (text.field(key) or text.front.get(fields.name(key))) and text.word(key) == clean:
+        return text
     bold, front = text.field(key), text.front.get(fields.name(key))
     if front:
         text = replace(text, {front.line: _yaml_line(text, front.line, clean)})

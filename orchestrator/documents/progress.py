@@ -52,15 +52,15 @@ def _replaced(text: Text, items: Sequence[Progress], held: list[tuple[Progress, 
     bullet = text.line(held[0][1].line)[: held[0][1].start]
     fresh = [blocks.get(fold(one_line(item.title))) or [_line(item, bullet)] for item in items]
     gone = {fold(old.title) for old, _item in held} - {fold(one_line(item.title)) for item in items}
-    for place in range(len(held) - 1, -1, -1):
-        old, item = held[place]
+    pieces = []
+    for place, (old, item) in enumerate(held):
         orphans = blocks[fold(old.title)][1:] if fold(old.title) in gone else []
         last = place == len(held) - 1
         mine = fresh[place:] if last else fresh[place : place + 1]
         lines = [line for block in mine for line in block]
         stop = edits.end_of_item(text, item.line) + 1
-        text = edits.splice(text, item.line, stop, [*lines, *orphans])
-    return text
+        pieces.append((item.line, stop, [*lines, *orphans]))
+    return edits.splice_all(text, pieces)
 
 
 def _block(text: Text, old: Progress, item: Item, items: Sequence[Progress]) -> list[str]:

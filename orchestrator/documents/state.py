@@ -82,24 +82,27 @@ class State:
         """The bytes, unchanged but for the edits."""
         return self.text.render()
 
+    def _with(self, text: Text) -> "State":
+        return self if text is self.text else State.of(text)
+
     def with_field(self, key: str, value: str) -> "State":
         """The field with that value, in place; behind the last one when it is new."""
-        return State.of(edits.set_field(self.text, key, value))
+        return self._with(edits.set_field(self.text, key, value))
 
     def with_phase_rows(self, rows: Sequence[PhaseRow]) -> "State":
         """Known phases changed cell by cell, others appended to the table."""
         text = self.text
         for row in rows:
             text = _with_row(text, row)
-        return State.of(text)
+        return self._with(text)
 
     def with_progress(self, items: Sequence[Progress], ours: Callable[[str], bool]) -> "State":
         """The program's own items (`ours` says which) replaced by these; a person's lines stay."""
-        return State.of(write_progress(self.text, items, ours))
+        return self._with(write_progress(self.text, items, ours))
 
     def with_blocking(self, entries: Mapping[str, str]) -> "State":
         """The program's own entries replaced by these; a person's lines stay."""
-        return State.of(write_blocking(self.text, entries))
+        return self._with(write_blocking(self.text, entries))
 
     def with_decision(self, line: str) -> "State":
         """One more decision at the end of the log."""

@@ -1,7 +1,7 @@
 """TODO.md: the tasks as checkboxes under headings, and the edits a leader makes to them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from orchestrator.documents import checkbox, edits, task_id
 from orchestrator.documents.blocks import fold
@@ -28,10 +28,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """The document and its tasks, in order."""
+    """The document and its tasks, in order; `places` is where each stands among them, by its id in small letters."""
 
     text: Text
     tasks: tuple[Task, ...]
+    places: Mapping[str, int] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "TODO.md") -> "Todo":
@@ -43,7 +44,7 @@ class Todo:
         """The tasks of a document."""
         tasks = tuple(_tasks(text))
         _refuse_twins(text, tasks)
-        return cls(text, tasks)
+        return cls(text, tasks, {task.id.casefold(): place for place, task in enumerate(tasks)})
 
     def render(self) -> bytes:
         """The bytes, unchanged but for the edits."""
@@ -51,17 +52,18 @@ class Todo:
 
     def task(self, name: str) -> Task | None:
         """The task of that id, in any case."""
-        wanted = name.casefold()
-        return next((task for task in self.tasks if task.id.casefold() == wanted), None)
+        place = self.places.get(name.casefold())
+        return None if place is None else self.tasks[place]
 
     def mark(self, ids: Iterable[str], mark: Mark) -> "Todo":
         """These tasks with that mark: one byte changes per line, none where the mark stands already."""
-        wanted = {name.casefold() for name in ids}
-        changed = [task for task in self.tasks if task.id.casefold() in wanted and task.mark is not mark]
-        lines = {task.line: self._marked(task, mark) for task in changed}
-        moved = {task.line for task in changed}
-        tasks = tuple(replace(task, mark=mark) if task.line in moved else task for task in self.tasks)
-        return Todo(edits.replace(self.text, lines), tasks)
+        places = [place for name in ids if (place := self.places.get(name.casefold())) is not None]
+        changed = [place for place in places if self.tasks[place].mark is not mark]
+        tasks = list(self.tasks)
+        for place in changed:
+            tasks[place] = replace(tasks[place], mark=mark)
+        lines = {self.tasks[place].line: self._marked(self.tasks[place], mark) for place in changed}
+        return Todo(edits.overwrite(self.text, lines), tuple(tasks), self.places) if changed else self
 
     def drop(self, ids: Iterable[str]) -> "Todo":
         """These tasks marked `[-]`: not to be done, and still on the list."""

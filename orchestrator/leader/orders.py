@@ -9,7 +9,11 @@ from orchestrator.documents.result import Result
 from orchestrator.leader.docket import Docket
 from orchestrator.plaintext import one_line
 from orchestrator.steps.dispatch import Order
-from orchestrator.steps.standing import spec_path
+from orchestrator.steps.standing import CHECKPOINTS, SPECS, spec_path
+
+# A worktree shows the whole tree, but for the papers of a plan so long that they would be most of each checkout.
+_MANY = 500
+_PAPERS = (f"{SPECS}*.md", f"{CHECKPOINTS}*.md")
 
 
 def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str) -> Order:
@@ -32,6 +36,7 @@ def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str
         timeout=_limit(spec.timeout, own.timeout, config.timeout),
         idle=_limit(own.idle, config.idle),
         earlier=docket.told(task),
+        hidden=_PAPERS if len(now.plan.tasks) > _MANY else (),
         handoffs=handoffs(now.plan.tasks[task].after, now.results),
     )
 

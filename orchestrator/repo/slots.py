@@ -12,8 +12,19 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
 
-_EXPECTED = {"HEAD", "commondir", "gitdir", "index", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
+_EXPECTED = {"HEAD", "commondir", "gitdir", "index", "info", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
 _DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Files of the commit that a worktree does not show: what `patterns` (git's own) cover, `but` some by name."""
+
+    patterns: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+
+
+NOTHING = Hidden()
 
 
 @dataclass
@@ -29,6 +40,7 @@ class Slot:
         index: git's index, and its time in nanoseconds, by which git judges what may have changed unseen.
         commondir: what git's folder must say.
         stale: files to be checked out again.
+        shown: files that are there although a pattern hides them.
     """
 
     path: Path
@@ -39,6 +51,7 @@ class Slot:
     index: tuple[bytes, int]
     commondir: bytes
     stale: set[str] = field(default_factory=set)
+    shown: tuple[str, ...] = ()
 
     @property
     def newest(self) -> float:
@@ -83,6 +96,7 @@ def _is_sane(slot: Slot) -> bool:
         {item.name for item in admin.iterdir()} <= _EXPECTED
         and not admin.is_symlink()
         and not any((admin / "refs").glob("*"))
+        and all(item.name == "sparse-checkout" for item in (admin / "info").glob("*"))
         and all(item.name == "HEAD" for item in (admin / "logs").glob("*"))
         and (admin / "commondir").read_bytes() == slot.commondir
     )

@@ -7,10 +7,11 @@ a filter of its own), so the walk is ours, and git is only ever given file names
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.policy import covers
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.trees import (
     EXECUTABLE,
@@ -107,6 +108,7 @@ def take(
     base: str,
     known: Mapping[str, Mark] | None,
     named: Collection[str] = (),
+    hidden: Sequence[str] = (),
 ) -> Snapshot:
     """Write what changed in `worktree` since `base` into the object database.
 
@@ -117,11 +119,13 @@ def take(
         base: the commit the worktree was made from.
         known: every file that stood there before the agent did, with its mark; None after a crash, then all are read.
         named: files that are taken even where git's ignore rules cover them: a spec asks for them by name.
+        hidden: patterns of files that were not checked out.
     """
     sight = look(worktree)
     if known is None:
         before = entries(git, base)
-        suspects, gone = list(sight.files), [path for path in before if path not in sight.files]
+        suspects = list(sight.files)
+        gone = [path for path in before if path not in sight.files and not covers(hidden, path)]
     else:
         suspects = [path for path, facts in sight.files.items() if known.get(path) != mark(facts)]
         gone = [path for path in known if path not in sight.files]
@@ -132,8 +136,8 @@ def take(
     oddities |= {path: "a file name with a line break" for path in suspects if "\n" in path}
     suspects = [path for path in suspects if path not in oddities]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
-    hidden = ignored(inside, [path for path in suspects if path not in before and path not in named])
-    found, refused = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in hidden})
+    unwanted = ignored(inside, [path for path in suspects if path not in before and path not in named])
+    found, refused = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in unwanted})
     oddities |= refused
     if not keeps_modes(git):
         found = {path: Entry(_kept_mode(entry, before.get(path)), entry.blob) for path, entry in found.items()}

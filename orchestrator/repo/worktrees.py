@@ -13,13 +13,14 @@ from pathlib import Path
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
-from orchestrator.repo.slots import Slot, bring, clean, fresh
+from orchestrator.repo.slots import NOTHING, Hidden, Slot, bring, clean, fresh
 from orchestrator.repo.snapshot import Sight
 from orchestrator.repo.trees import differences
 
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
 # A person's sparse checkout is not ours: a task, and verify, see the whole tree.
 _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
+_SPARSELY = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt has a dash in its name
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
@@ -40,24 +41,38 @@ class Worktrees:
     _spare: list[Slot] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def lend(self, name: str, commit: str) -> Slot:
-        """Return the worktree `name` at `commit`, on no branch: one that is to spare, or a new one."""
+    def lend(self, name: str, commit: str, hidden: Hidden = NOTHING) -> Slot:
+        """Return the worktree `name` at `commit`, on no branch: one that is to spare, or a new one.
+
+        What is `hidden` is not checked out, and git in there takes it for unchanged.
+        """
         with self.lock:
             slot = self._spare.pop() if self._spare else None
             if slot is not None:
                 self._remove(self.home / name)
                 self._move(slot, name)
         if slot is None:
-            slot = fresh(self.add(name, commit), self._admin(name), commit)
+            slot = fresh(self.add(name, commit, hidden), self._admin(name), commit)
         else:
-            self._bring(slot, commit)
+            self._bring(slot, commit, hidden)
         self._lent[name] = slot
         return slot
 
-    def _bring(self, slot: Slot, commit: str) -> None:
-        inside = self.git.at(slot.path).within(GIT_DIR=str(slot.admin), GIT_WORK_TREE=str(slot.path))
+    def _bring(self, slot: Slot, commit: str, hidden: Hidden) -> None:
         paths = [change.path for change in differences(self.git, slot.commit, commit)]
-        bring(slot, commit, lambda: inside.run(*_FLEETING, "read-tree", "--reset", "-u", commit), paths)
+        slot.stale |= {*slot.shown, *hidden.but}
+        slot.shown = hidden.but
+        bring(slot, commit, lambda: self._fill(slot.path, slot.admin, commit, hidden), paths)
+
+    def _fill(self, path: Path, admin: Path, commit: str, hidden: Hidden) -> None:
+        """Make git write the files of `commit` that are not there yet."""
+        how = _SPARSELY if hidden.patterns else _FLEETING
+        if hidden.patterns:
+            (admin / "info").mkdir(exist_ok=True)
+            lines = ["/*", *(f"!/{pattern}" for pattern in hidden.patterns), *(f"/{name}" for name in hidden.but), ""]
+            (admin / "info" / "sparse-checkout").write_text("\n".join(lines), encoding="utf-8")
+        inside = self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
+        inside.run(*how, "read-tree", "--reset", "-u", commit)
 
     def _move(self, slot: Slot, name: str) -> None:
         """Give a worktree another name. git's record goes first: what leads nowhere is swept away after a kill."""
@@ -86,7 +101,7 @@ class Worktrees:
                 if name.startswith(_SPARE):
                     self._remove(self.home / name)
 
-    def add(self, name: str, commit: str) -> Path:
+    def add(self, name: str, commit: str, hidden: Hidden = NOTHING) -> Path:
         """Make the worktree `name` at `commit`, on no branch; what stood there before is replaced."""
         path = self.home / name
         with self.lock:
@@ -94,7 +109,7 @@ class Worktrees:
             self.home.mkdir(parents=True, exist_ok=True)
             how = ("--quiet", "--force", "--no-checkout", "--detach")
             self.git.run(*_FLEETING, "worktree", "add", *how, str(path), commit)
-        self._inside(name).run(*_FLEETING, "read-tree", "--reset", "-u", commit)
+        self._fill(path, self._admin(name), commit, hidden)
         return path
 
     def remove(self, name: str) -> None:

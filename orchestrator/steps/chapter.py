@@ -13,8 +13,9 @@ from orchestrator.documents.todo import Mark, Task, Todo
 from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Plan, Standing
 from orchestrator.steps.standing import CHECKPOINTS, STATE, TODO, stated_phase
+from orchestrator.steps.tally import Tally
 
-_BEHIND, _AHEAD = 8, 8  # progress lines kept in the state file: what landed last, what comes next
+_AHEAD = 8  # tasks that progress, checkpoints and timelines name: as many as landed last
 _DECISIONS = 40  # lines of the decisions log that are the program's; older ones live in the results
 _SHORT = 10
 
@@ -45,12 +46,13 @@ class Chapter:
     """The documents after the last thing that happened, and all that the next page is computed from.
 
     Attributes:
-        landed: landed tasks to their commit, oldest first; an empty id is a commit still being built.
+        landed: tasks that had landed before to their commit, oldest first; not those of commits still being built.
         blocked: task to reason, for the state file's blocking issues.
         running: tasks at work, marked as current.
         shelf: the checkpoint files in the tree, oldest first.
         number: the last checkpoint's number.
         every, keep: the checkpoint policy.
+        counted: how far the plan is, as long as `standing` is what it was counted from.
     """
 
     plan: Plan
@@ -66,6 +68,14 @@ class Chapter:
     number: int = 0
     every: str | int = "task"
     keep: int = 20
+    counted: Tally | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """How far the plan is. It goes along with the newest chapter: an older one is not written on."""
+        if self.counted is not None and self.counted.standing is self.standing:
+            return self.counted
+        return Tally(self.plan, self.standing, self.landed.keys())
 
     @property
     def phase(self) -> str:
@@ -85,9 +95,10 @@ class Page:
 def write(chapter: Chapter, happened: Happened) -> tuple[Chapter, Page]:
     """Return the documents after `happened`, and the files that changed by it."""
     before = chapter
+    chapter = replace(chapter, counted=chapter.tally)
     if happened.landed:
-        chapter = _with_landed(chapter, happened)
-    phase = planning.current_phase(chapter.plan, chapter.standing, chapter.phase)
+        chapter = _with_landed(chapter, happened.landed)
+    phase = planning.phase_from(chapter.plan.phases, chapter.tally.open_phases, chapter.phase)
     why = happened.why or policy.checkpoint_due(chapter.every, _moment(chapter, happened, phase))
     state = _state(chapter, happened, phase, checkpoint=bool(why))
     chapter = replace(chapter, state=state, number=chapter.number + bool(why))
@@ -100,14 +111,12 @@ def write(chapter: Chapter, happened: Happened) -> tuple[Chapter, Page]:
     return chapter, Page(files, phase, chapter.number if why else None)
 
 
-def _with_landed(chapter: Chapter, happened: Happened) -> Chapter:
-    standing = replace(chapter.standing, done=frozenset({*chapter.standing.done, happened.landed}))
+def _with_landed(chapter: Chapter, task: str) -> Chapter:
+    chapter.tally.land(task)
     return replace(
         chapter,
-        todo=chapter.todo.mark([happened.landed], Mark.DONE),
-        standing=standing,
-        landed={**chapter.landed, happened.landed: ""},
-        running=[task for task in chapter.running if task != happened.landed],
+        todo=chapter.todo.mark([task], Mark.DONE),
+        running=[other for other in chapter.running if other != task],
     )
 
 
@@ -115,8 +124,8 @@ def _moment(chapter: Chapter, happened: Happened, phase: str) -> policy.Moment:
     started = read_stamp(chapter.state.started) or chapter.now
     last = read_stamp(chapter.state.last_checkpoint) or started
     elapsed = (chapter.now - started).total_seconds() / 60
-    done = len(chapter.standing.done)
-    open_tasks = len(chapter.plan.tasks) - done - len(chapter.standing.dropped)
+    done = chapter.tally.done
+    open_tasks = chapter.tally.total - done - len(chapter.standing.dropped)
     return policy.Moment(
         landed=bool(happened.landed),
         phase_ended=phase != chapter.phase,
@@ -194,18 +203,18 @@ def owner(plan: Plan, words: str) -> str | None:
 
 
 def _progress(chapter: Chapter, phase: str) -> list[Progress]:
-    tasks = list(chapter.plan.of_phase(phase)) or list(chapter.plan.tasks)
-    done = [task for task in chapter.landed if task in set(tasks)][-_BEHIND:]
-    ahead = [task for task in tasks if not chapter.standing.settled(task)][:_AHEAD]
+    tally = chapter.tally
+    own = phase if tally.has(phase) else ""
+    ahead = tally.ahead(_AHEAD, own)
     current = [task for task in ahead if task in chapter.running] or ahead[:1]
     return [
         Progress(
             label(chapter.plan.tasks[task]),
-            done=task in chapter.standing.done,
+            done=tally.is_done(task),
             commit=chapter.landed.get(task, "")[:_SHORT],
             current=task in current,
         )
-        for task in [*done, *ahead]
+        for task in [*tally.behind(own), *ahead]
     ]
 
 
@@ -236,22 +245,17 @@ def _facts(chapter: Chapter, happened: Happened, phase: str, why: str) -> dict[s
     }
 
 
-def next_actions(chapter: Chapter, most: int = _AHEAD) -> dict[str, str]:
-    """Return what comes next, in order: open tasks and the blocked ones with their reason."""
+def next_actions(chapter: Chapter) -> dict[str, str]:
+    """Return what comes next, in order: open tasks, the blocked ones with their reason."""
     ahead: dict[str, str] = {}
-    for task in chapter.plan.tasks.values():
-        if chapter.standing.settled(task.id):
-            continue
-        reason = chapter.blocked.get(task.id)
-        ahead[task.id] = f"{label(task)}" + (f" (blocked: {reason})" if reason else "")
-        if len(ahead) >= most:
-            break
+    for task in chapter.tally.ahead(_AHEAD):
+        reason = chapter.blocked.get(task)
+        ahead[task] = label(chapter.plan.tasks[task]) + (f" (blocked: {reason})" if reason else "")
     return ahead
 
 
 def _summary(chapter: Chapter, phase: str) -> list[str]:
-    total, done = len(chapter.plan.tasks), len(chapter.standing.done)
-    lines = [f"Phase {phase}; {done} of {total} tasks landed"]
+    lines = [f"Phase {phase}; {chapter.tally.done} of {chapter.tally.total} tasks landed"]
     if chapter.standing.dropped:
         lines.append(f"{len(chapter.standing.dropped)} dropped")
     lines += [f"`{task}` is blocked: {reason}" for task, reason in list(chapter.blocked.items())[:_AHEAD]]
@@ -259,7 +263,7 @@ def _summary(chapter: Chapter, phase: str) -> list[str]:
 
 
 def _timeline(chapter: Chapter) -> list[dict[str, str]]:
-    last: list[tuple[str, str]] = list(chapter.landed.items())[-_AHEAD:]
+    last = [(task, chapter.landed.get(task, "")) for task in chapter.tally.behind()]
     return [{"when": commit[:_SHORT] or "this commit", "what": _mermaid(chapter, task)} for task, commit in last]
 
 

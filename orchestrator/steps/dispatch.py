@@ -15,6 +15,7 @@ from orchestrator.plaintext import safe_text
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import describe
+from orchestrator.repo.slots import Hidden
 from orchestrator.repo.snapshot import Mark, look, marks, take
 from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import remove_tree
@@ -31,7 +32,10 @@ _TICK = 0.012  # seconds; Linux stamps files by a clock that ticks every 1 to 10
 
 @dataclass(frozen=True)
 class Order:
-    """One attempt to be made: which spec, from which commit, by whom, and what earlier attempts ran into."""
+    """One attempt to be made: which spec, from which commit, by whom, and what earlier attempts ran into.
+
+    `hidden` are patterns of files that its worktree leaves out.
+    """
 
     task: str
     number: int
@@ -43,6 +47,7 @@ class Order:
     idle: float | None
     earlier: Sequence[Attempt] = ()
     handoffs: Sequence[str] = ()
+    hidden: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -84,16 +89,19 @@ class _Ground:
         known: every file there, with its mark; None where that is not known any more.
         named: files the spec names, one by one.
         again: whether another attempt may have the worktree afterwards.
+        hidden: patterns of files that are not there.
     """
 
     path: Path
     known: Mapping[str, Mark] | None = None
     named: Collection[str] = ()
     again: bool = False
+    hidden: Sequence[str] = ()
 
 
 def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
-    slot = project.worktrees.lend(order.name, order.base)
+    reads = tuple(file.path for file in (*order.spec.reads, *order.spec.files))
+    slot = project.worktrees.lend(order.name, order.base, Hidden(order.hidden, reads if order.hidden else ()))
     named = {file.path for file in order.spec.files}
     config = project.config
     if config.setup or config.copy or config.link:
@@ -105,7 +113,7 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
 
 
 def _write_order(folder: Path, order: Order) -> None:
-    facts = {"base": order.base, "spec": order.spec_id, "agent": order.agent.name}
+    facts = {"base": order.base, "spec": order.spec_id, "agent": order.agent.name, "hidden": order.hidden}
     text = render.text(
         "attempt.md.j2",
         {
@@ -194,7 +202,8 @@ def _recorded(
     """Snapshot the worktree, point the attempt's ref at it, and only then remove the worktree."""
     name = f"{attempt.task}-{attempt.number}"
     worktree = ground.path
-    taken = take(project.git, project.place.git_dir, worktree, attempt.base, ground.known, ground.named)
+    git, git_dir = project.git, project.place.git_dir
+    taken = take(git, git_dir, worktree, attempt.base, ground.known, ground.named, ground.hidden)
     oddities = {**taken.oddities, **tampered}
     if _pointer(worktree) != project.worktrees.pointer(name):
         oddities[".git"] = "the worktree's git pointer was changed"
@@ -239,7 +248,8 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
         return None
     facts = json.loads((folder / _ORDER).read_bytes())
     origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]))
-    return _recorded(project, _attempt(project, origin, _read_answer(folder)), _Ground(worktree))
+    ground = _Ground(worktree, hidden=facts.get("hidden", ()))
+    return _recorded(project, _attempt(project, origin, _read_answer(folder)), ground)
 
 
 def _read_answer(folder: Path) -> Answer:
