@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.policy import covers
+from orchestrator.repo.conversion import as_they_are
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.trees import (
     EXECUTABLE,
@@ -21,11 +22,13 @@ from orchestrator.repo.trees import (
     SYMLINK,
     Change,
     Entry,
+    blob_id,
     blob_ids,
     entries,
     ignored,
 )
 
+_SMALL = 1 << 20  # bytes of an attempt's changed files that we read ourselves
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 Mark = tuple[int, int, int, int]  # size, mtime, ctime (both in nanoseconds) and inode
@@ -137,18 +140,41 @@ def take(
     suspects = [path for path in suspects if path not in oddities]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
     unwanted = ignored(inside, [path for path in suspects if path not in before and path not in named])
-    found, refused = _hashed(inside, worktree, {p: sight.files[p] for p in suspects if p not in unwanted})
+    wanted = {path: sight.files[path] for path in suspects if path not in unwanted}
+    contents = _contents(git, worktree, base, wanted, sight)
+    rest = {path: facts for path, facts in wanted.items() if path not in contents}
+    found, refused = _hashed(inside, worktree, rest) if rest else ({}, {})
     oddities |= refused
+    found |= {path: Entry(_mode(wanted[path]), blob_id(data, like=base)) for path, data in contents.items()}
     if not keeps_modes(git):
         found = {path: Entry(_kept_mode(entry, before.get(path)), entry.blob) for path, entry in found.items()}
     changes = [
-        Change(path, entry.mode, entry.blob, before.get(path, Entry(GONE, "")))
+        Change(path, entry.mode, contents.get(path, entry.blob), before.get(path, Entry(GONE, "")))
         for path, entry in found.items()
         if before.get(path) != entry
     ]
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
+
+
+def _contents(
+    git: Git, worktree: Path, base: str, files: Mapping[str, os.stat_result], sight: Sight
+) -> dict[str, bytes]:
+    """Return the files' own bytes where git stores just those: then they need no process of their own."""
+    plain = all(stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IRUSR for facts in files.values())
+    small = sum(facts.st_size for facts in files.values()) <= _SMALL
+    if not files or not plain or not small or not as_they_are(git, base, list(files), sight.files):
+        return {}
+    found = {}
+    for path in files:
+        with os.fdopen(os.open(worktree / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            found[path] = file.read()
+    return found
+
+
+def _mode(facts: os.stat_result) -> str:
+    return EXECUTABLE if facts.st_mode & stat.S_IXUSR else REGULAR
 
 
 def keeps_modes(git: Git) -> bool:
@@ -175,9 +201,7 @@ def _hashed(
     """Return each file as a tree entry, and the paths that git itself refuses to store, with its words."""
     regular = [path for path, facts in files.items() if stat.S_ISREG(facts.st_mode)]
     blobs, refused = _stored(inside, worktree, regular)
-    found = {
-        path: Entry(EXECUTABLE if files[path].st_mode & stat.S_IXUSR else REGULAR, blob) for path, blob in blobs.items()
-    }
+    found = {path: Entry(_mode(files[path]), blob) for path, blob in blobs.items()}
     for path in files.keys() - set(regular):
         target = os.fsencode((worktree / path).readlink())
         blob = inside.run("hash-object", "-w", "--no-filters", "--stdin", stdin=target).decode().strip()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import Any
 
 from orchestrator import policy, render
 from orchestrator.agents.protocol import Agent, Answer, Assignment
@@ -21,7 +22,7 @@ from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import prepare
-from orchestrator.workspace import write_durably
+from orchestrator.workspace import boot_id, write_whole
 
 _ORDER = "order.json"
 _ENDED = "ended.json"
@@ -125,8 +126,8 @@ def _write_order(folder: Path, order: Order) -> None:
             "handoffs": order.handoffs,
         },
     )
-    write_durably(folder / _SPEC, text.encode())
-    write_durably(folder / _ORDER, json.dumps(facts).encode())
+    write_whole(folder / _SPEC, text.encode())
+    write_whole(folder / _ORDER, json.dumps(facts).encode())
 
 
 def _assignment(project: Project, order: Order, folder: Path, worktree: Path) -> Assignment:
@@ -164,8 +165,9 @@ def _write_answer(folder: Path, answer: Answer) -> None:
         "code": answer.code,
         "seconds": answer.seconds,
         "result": answer.result.decode("utf-8", "replace") if answer.result is not None else None,
+        "boot": boot_id(),
     }
-    write_durably(folder / _ENDED, json.dumps(facts).encode())
+    write_whole(folder / _ENDED, json.dumps(facts).encode())
 
 
 @dataclass(frozen=True)
@@ -244,18 +246,29 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
     """
     folder = project.folders.attempt(task, number)
     worktree = project.folders.worktrees / f"{task}-{number}"
-    if not (folder / _ORDER).is_file() or not (worktree / ".git").exists():
+    facts = _facts(folder / _ORDER)
+    if not facts or not (worktree / ".git").exists():
         return None
-    facts = json.loads((folder / _ORDER).read_bytes())
     origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]))
     ground = _Ground(worktree, hidden=facts.get("hidden", ()))
     return _recorded(project, _attempt(project, origin, _read_answer(folder)), ground)
 
 
+def _facts(path: Path) -> dict[str, Any]:
+    """Return what a file of ours says; nothing where it is missing, or was torn by a power cut."""
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 def _read_answer(folder: Path) -> Answer:
-    if not (folder / _ENDED).is_file():
+    facts = _facts(folder / _ENDED)
+    if not facts:
         return Answer(Failure.INTERRUPTED, "the leader was stopped while this attempt ran", None, 0.0, None)
-    facts = json.loads((folder / _ENDED).read_bytes())
+    if facts.get("boot") != boot_id():
+        # Its files were never synced: a power cut may have emptied what the agent had finished.
+        return Answer(Failure.INTERRUPTED, "the machine was restarted while this attempt ran", None, 0.0, None)
     return Answer(
         failure=Failure(facts["failure"]) if facts["failure"] else None,
         detail=facts["detail"],
