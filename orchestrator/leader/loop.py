@@ -20,6 +20,7 @@ from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import InTheWayError, NotNowError
 from orchestrator.repo.history import walk
+from orchestrator.repo.packing import join_packs
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claims, claims
@@ -283,6 +284,7 @@ class Leader:
         def work() -> None:
             try:
                 outcome = land(self.project, self.library, waiting, running, self._halt)
+                join_packs(self.project.git, self.project.place)
             except Exception as error:  # noqa: BLE001 - a thread's error must reach the leader, which raises it
                 self.inbox.put(Landed(Outcome(), error))
             else:

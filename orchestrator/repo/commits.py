@@ -43,7 +43,8 @@ def build_all(git: Git, drafts: Sequence[tuple[str, Draft]]) -> list[str]:
         stream += _commit(ref, number, draft)
         stream += f"get-mark :{number}\n".encode()
     stream += b"done\n"
-    output = git.run("fast-import", "--quiet", "--force", "--date-format=raw", stdin=bytes(stream))
+    how = ("-c", "fastimport.unpackLimit=0")  # a pack is one file to sync, loose objects are many; `packing` joins them
+    output = git.run(*how, "fast-import", "--quiet", "--force", "--date-format=raw", stdin=bytes(stream))
     commits = output.decode().split()
     if len(commits) != len(drafts):
         raise GitError("fast-import", 0, f"{len(commits)} of {len(drafts)} commits came back")

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -119,7 +121,7 @@ class Git:
     def _stand_by(self, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start a git that answers until its pipes close; it works nowhere, so that nobody takes it for one at work."""
         return subprocess.Popen(
-            ["git", *argv],  # noqa: S607 - which git is the user's choice, by PATH
+            [_program(self.base.get("PATH", os.defpath)), *argv],
             cwd=os.sep,
             env=environment(self.base) | {"GIT_DIR": str(self.directory / ".git")},
             stdin=subprocess.PIPE,
@@ -134,7 +136,7 @@ class Git:
         env = environment(self.base) | dict(self.extra)
         try:
             return subprocess.run(
-                ["git", *argv],  # noqa: S607 - which git is the user's choice, by PATH
+                [_program(self.base.get("PATH", os.defpath)), *argv],
                 cwd=self.directory,
                 env=env,
                 input=stdin,
@@ -196,6 +198,12 @@ def _persistently(verb: str, ask: Callable[[], _Answer]) -> _Answer:
             return ask()
         except SilentError as error:
             raise GitError(verb, 1, "it ended without an answer") from error
+
+
+@cache
+def _program(path: str) -> str:
+    """Return the git that the user's PATH chooses."""
+    return shutil.which("git", path=path) or "git"
 
 
 def _verb(argv: Sequence[str]) -> str:

@@ -118,8 +118,8 @@ def changed(git_dir: Path, folder: str, now: datetime) -> tuple[object, ...] | N
 
 
 def make_durable(git_dir: Path, *refs: str) -> None:
-    """Fsync the directories that hold `refs` and their reflogs: git fsyncs the files, never their directories."""
-    folders = {git_dir}
+    """Fsync the directories that hold packs, `refs` and their reflogs: git fsyncs files, never their directories."""
+    folders = {git_dir, git_dir / "objects" / "pack"}
     for leaf in (git_dir / top / ref for ref in refs for top in ("", "logs")):
         folders |= {parent for parent in leaf.parents if git_dir in parent.parents}
     for folder in sorted(folders):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.slots import NOTHING, Hidden, Slot, bring, clean, fresh
@@ -60,19 +60,25 @@ class Worktrees:
 
     def _bring(self, slot: Slot, commit: str, hidden: Hidden) -> None:
         paths = [change.path for change in differences(self.git, slot.commit, commit)]
-        slot.stale |= {*slot.shown, *hidden.but}
+        paths += [*slot.shown, *hidden.but]
         slot.shown = hidden.but
-        bring(slot, commit, lambda: self._fill(slot.path, slot.admin, commit, hidden), paths)
+        bring(slot, commit, lambda: self._forward(slot, commit, hidden), paths)
+
+    def _forward(self, slot: Slot, commit: str, hidden: Hidden) -> None:
+        """Make git write what differs; the other files were looked at just before, and are not looked at again."""
+        inside = self._at(slot.path, slot.admin)
+        if slot.stale:
+            inside.run("checkout-index", "-f", "-q", "-u", "-z", "--stdin", stdin=joined(sorted(slot.stale)))
+        if slot.commit != commit or hidden.patterns:
+            inside.run(*_hiding(slot.admin, hidden), "read-tree", "-m", "-u", slot.commit, commit)
 
     def _fill(self, path: Path, admin: Path, commit: str, hidden: Hidden) -> None:
-        """Make git write the files of `commit` that are not there yet."""
-        how = _SPARSELY if hidden.patterns else _FLEETING
-        if hidden.patterns:
-            (admin / "info").mkdir(exist_ok=True)
-            lines = ["/*", *(f"!/{pattern}" for pattern in hidden.patterns), *(f"/{name}" for name in hidden.but), ""]
-            (admin / "info" / "sparse-checkout").write_text("\n".join(lines), encoding="utf-8")
-        inside = self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
-        inside.run(*how, "read-tree", "--reset", "-u", commit)
+        """Make git write the files of `commit`, whatever is there."""
+        self._at(path, admin).run(*_hiding(admin, hidden), "read-tree", "--reset", "-u", commit)
+
+    def _at(self, path: Path, admin: Path) -> Git:
+        """Return git for a worktree, told outright where everything is: its `.git` file is not believed."""
+        return self.git.at(path).within(GIT_DIR=str(admin), GIT_WORK_TREE=str(path))
 
     def _move(self, slot: Slot, name: str) -> None:
         """Give a worktree another name. git's record goes first: what leads nowhere is swept away after a kill."""
@@ -157,9 +163,7 @@ class Worktrees:
         inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
 
     def _inside(self, name: str) -> Git:
-        """Return git for the worktree `name`, told outright where everything is: its `.git` file is not believed."""
-        path = self.home / name
-        return self.git.at(path).within(GIT_DIR=str(self._admin(name)), GIT_WORK_TREE=str(path))
+        return self._at(self.home / name, self._admin(name))
 
     def sweep(self) -> int:
         """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""
@@ -185,6 +189,16 @@ class Worktrees:
         remove_tree(path)
         for entry in records:
             _forget(entry)
+
+
+def _hiding(admin: Path, hidden: Hidden) -> tuple[str, ...]:
+    """Return the options that make git leave out what is hidden."""
+    if not hidden.patterns:
+        return _FLEETING
+    (admin / "info").mkdir(exist_ok=True)
+    lines = ["/*", *(f"!/{pattern}" for pattern in hidden.patterns), *(f"/{name}" for name in hidden.but), ""]
+    (admin / "info" / "sparse-checkout").write_text("\n".join(lines), encoding="utf-8")
+    return _SPARSELY
 
 
 def _forget(admin: Path) -> None:
