@@ -1,0 +1,136 @@
+"""Repositories to measure on: a code base, a plan of so many tasks, and their finished attempts where they are wanted."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import Repo
+
+from orchestrator.repo.attempts import Attempt, Fate, record
+from orchestrator.repo.commits import Draft, build
+from orchestrator.repo.git import Git
+from orchestrator.repo.trees import Change
+
+SCRIPT = '[[attempt]]\nexit = "complete"\n'
+_FOLDERS = 40
+_LINES = 20
+_WHEN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def task(number: int) -> str:
+    """Return the id of one of the plan's tasks."""
+    return f"t{number:05}"
+
+
+def path(number: int) -> str:
+    """Return the file of one task; those below the repository's size are there before, the others are new."""
+    return f"src/{number % _FOLDERS:02}/{number:05}.txt"
+
+
+def code(root: Path, files: int) -> Repo:
+    """Write a repository of `files` files and no plan: what a peer works on."""
+    repo = Repo(root).init()
+    # Users have bytecode from the first start on; compiling the package at each would be measured as start-up.
+    del repo.env["PYTHONDONTWRITEBYTECODE"]
+    repo.env["PYTHONPYCACHEPREFIX"] = str(root.parent / "bytecode")
+    _import(repo, ((path(number), f"line of file {number}\n" * _LINES) for number in range(files)))
+    return repo
+
+
+def project(root: Path, tasks: int, files: int, *, agent: str = "", jobs: int = 16) -> Repo:
+    """Write a repository of `files` files and a plan of `tasks` tasks; `agent` is a shell command, empty for scripted."""
+    repo = code(root, files)
+    _import(repo, _plan(tasks), "from refs/heads/main^0\n")
+    more = f"[limits]\njobs = {jobs}\n"
+    if agent:
+        repo.shell_agent(agent, verify="true", more=more)
+    else:
+        repo.config(SCRIPT, verify="true", more=more)
+    repo.commit("the agent and the check")
+    return repo
+
+
+def _plan(tasks: int) -> Iterable[tuple[str, str]]:
+    lines = "".join(f"- [ ] {task(number)}: do number {number}\n" for number in range(tasks))
+    yield "TODO.md", f"# TODO\n\n## Implementing\n\n{lines}"
+    for number in range(tasks):
+        yield f"specs/{task(number)}.md", spec(number)
+
+
+def spec(number: int) -> str:
+    """Return the contract of one task."""
+    return (
+        f"# Spec: do number {number}\n\n## Goal\n\n{path(number)} says so.\n\n## Files to Modify\n\n- {path(number)}\n\n"
+        f"## Requirements\n\n- It is said once\n\n## Deliverable\n\n- The file\n"
+    )
+
+
+def _import(repo: Repo, files: Iterable[tuple[str, str]], parent: str = "") -> None:
+    """Commit `files` in one process and check them out: as fast as git can, for this is not measured."""
+    stream = bytearray(b"commit refs/heads/main\ncommitter A <a@example.org> 1770000000 +0000\ndata 5\nfiles\n")
+    stream += parent.encode()
+    for name, text in files:
+        stream += b"M 100644 inline %b\ndata %d\n%b\n" % (name.encode(), len(text), text.encode())
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=repo.root, env=repo.env, input=bytes(stream), check=True)
+    repo.git("reset", "-q", "--hard")
+
+
+def finish_attempts(repo: Repo, tasks: int) -> None:
+    """Record a finished attempt for each of the plan's tasks, as dispatch does, from the plan's own checkpoint."""
+    repo.run("checkpoint", "-m", "the plan", timeout=600)
+    base = repo.git("rev-parse", "HEAD")
+    ids = _spec_ids(repo)
+    git = Git(repo.root, repo.env)
+    for number in range(tasks):
+        done = Attempt(
+            task=task(number),
+            number=1,
+            commit="",
+            base=base,
+            spec=ids[f"specs/{task(number)}.md"],
+            agent="scripted",
+            fate=Fate.FINISHED,
+            failure=None,
+            seconds=0.1,
+            detail="",
+            result=b"",
+            when=_WHEN,
+        )
+        record(git, done, [_work(number)], base)
+
+
+def branches(repo: Repo, count: int) -> list[str]:
+    """Make a branch for each of the first tasks, with the same change as its attempt; return their names."""
+    git, base = Git(repo.root, repo.env), repo.git("rev-parse", "HEAD")
+    names = [f"refs/heads/work/{task(number)}" for number in range(count)]
+    for number, name in enumerate(names):
+        build(git, name, [Draft(f"{task(number)}\n", (_work(number),), _WHEN, parent=base)])
+    return names
+
+
+def _work(number: int) -> Change:
+    return Change(path(number), "100644", f"done by {task(number)}\n".encode())
+
+
+def _spec_ids(repo: Repo) -> dict[str, str]:
+    lines = repo.git("ls-tree", "-r", "HEAD", "specs/").split("\n")
+    return {name: facts.split(" ")[2] for facts, name in (line.split("\t") for line in lines)}
+
+
+def copied(repo: Repo, root: Path) -> Repo:
+    """Return a copy of `repo` at `root` as git left it: its index knows the new files, and all is on the disk."""
+    forget(root)
+    shutil.copytree(repo.root, root, symlinks=True)
+    copy = Repo(root, repo.env)
+    copy.git("update-index", "-q", "--refresh")
+    os.sync()
+    return copy
+
+
+def forget(root: Path) -> None:
+    """Delete a project; nothing there is fine."""
+    if root.exists():
+        shutil.rmtree(root)
