@@ -9,9 +9,12 @@ from pathlib import Path
 
 import click
 
+from bench import crowd
 from bench import cycle as cycles
+from bench import growth as growths
 from bench import landing as landings
 from bench import peers as others
+from bench import processes as counting
 from bench.report import Report, machine
 
 
@@ -27,6 +30,11 @@ class Call:
     def python(self) -> Path:
         """The interpreter that has the durable engines."""
         return self.folder / "peers" / "bin" / "python"
+
+    @property
+    def cache(self) -> Path:
+        """Where repositories are kept for the next call."""
+        return self.folder / "kept"
 
     def measure(self, benchmark: Callable[[Path, int], Report]) -> None:
         """Run `benchmark` in a new folder and show what it found."""
@@ -91,6 +99,44 @@ def files20k(call: Call, size: int, files: int) -> None:
     """The whole cycle in a repository of many files."""
     cases = [cycles.Case(f"scripted agent, {files:,} files", size, files, "", min(size, 20))]
     call.measure(lambda place, runs: cycles.cycle(place, runs, cases, call.python))
+
+
+@main.command()
+@click.option("--size", "sizes", type=int, multiple=True, default=(10, 1000, 10_000), show_default=True)
+@click.option("--files", default=200, show_default=True)
+@click.pass_obj
+def growth(call: Call, sizes: tuple[int, ...], files: int) -> None:
+    """The verbs, and the disk, of a finished project of so many checkpoints."""
+    call.measure(lambda _, runs: growths.growth(call.cache, runs, sizes, files))
+
+
+@main.command()
+@click.option("--size", "sizes", type=int, multiple=True, default=(1, 10, 100, 1000, 10_000), show_default=True)
+@click.option("--files", default=200, show_default=True)
+@click.pass_obj
+def brief(call: Call, sizes: tuple[int, ...], files: int) -> None:
+    """Tokens of the brief after so many checkpoints."""
+    call.measure(lambda _, __: growths.tokens(call.cache, sizes, files))
+
+
+@main.command()
+@click.option("--agents", default=64, show_default=True)
+@click.option("--rounds", default=2, show_default=True, help="Tasks for each agent.")
+@click.option("--seconds", default=2.0, show_default=True, help="How long each agent thinks.")
+@click.option("--files", default=200, show_default=True)
+@click.pass_obj
+def many(call: Call, agents: int, rounds: int, seconds: float, files: int) -> None:
+    """So many command agents at the same time."""
+    call.measure(lambda place, runs: crowd.many(place, runs, agents, rounds, seconds, files))
+
+
+@main.command()
+@click.option("--size", default=100, show_default=True)
+@click.option("--files", default=200, show_default=True)
+@click.pass_obj
+def processes(call: Call, size: int, files: int) -> None:
+    """Git processes a task, by verb."""
+    call.measure(lambda place, _: counting.processes(place, size, files))
 
 
 if __name__ == "__main__":

@@ -54,10 +54,10 @@ def _case(report: Report, folder: Path, runs: int, case: Case, python: Path) -> 
     grown = 0
     for _ in range(runs):
         repo = projects.copied(template, copy)
-        empty = size(repo.root / ".git")
+        empty = projects.on_disk(repo)
         ran.append(watched(repo))
         check(repo, case.tasks)
-        grown = size(repo.root / ".git") - empty
+        grown = projects.on_disk(repo) - empty
         for name, settings in peers.SETTINGS.items() if case.bare else ():
             bare[name].append(peers.bare_git(projects.copied(peer, copy), case.bare, settings))
         if case.engines:
@@ -140,8 +140,3 @@ def check(repo: Repo, tasks: int) -> None:
     refs = repo.git("for-each-ref", "--format=x", "refs/orchestrator/attempts").count("x")
     if refs < tasks:
         raise WrongError(f"{refs} attempts are kept of {tasks}")
-
-
-def size(folder: Path) -> int:
-    """Return the bytes that `folder` takes on the disk."""
-    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))

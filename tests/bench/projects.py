@@ -30,12 +30,17 @@ def path(number: int) -> str:
     return f"src/{number % _FOLDERS:02}/{number:05}.txt"
 
 
-def code(root: Path, files: int) -> Repo:
-    """Write a repository of `files` files and no plan: what a peer works on."""
-    repo = Repo(root).init()
+def opened(root: Path) -> Repo:
+    """Return the repository at `root`, as a user has it."""
+    repo = Repo(root)
     # Users have bytecode from the first start on; compiling the package at each would be measured as start-up.
     del repo.env["PYTHONDONTWRITEBYTECODE"]
-    repo.env["PYTHONPYCACHEPREFIX"] = str(root.parent / "bytecode")
+    return repo
+
+
+def code(root: Path, files: int) -> Repo:
+    """Write a repository of `files` files and no plan: what a peer works on."""
+    repo = opened(root).init()
     _import(repo, ((path(number), f"line of file {number}\n" * _LINES) for number in range(files)))
     return repo
 
@@ -53,9 +58,20 @@ def project(root: Path, tasks: int, files: int, *, agent: str = "", jobs: int = 
     return repo
 
 
+def extend(repo: Repo, first: int, last: int) -> None:
+    """Write more tasks into the plan, as a person does."""
+    for number in range(first, last):
+        repo.write(f"specs/{task(number)}.md", spec(number))
+    repo.write("TODO.md", repo.read("TODO.md") + "".join(_line(number) for number in range(first, last)))
+    repo.commit("more tasks")
+
+
+def _line(number: int) -> str:
+    return f"- [ ] {task(number)}: do number {number}\n"
+
+
 def _plan(tasks: int) -> Iterable[tuple[str, str]]:
-    lines = "".join(f"- [ ] {task(number)}: do number {number}\n" for number in range(tasks))
-    yield "TODO.md", f"# TODO\n\n## Implementing\n\n{lines}"
+    yield "TODO.md", "# TODO\n\n## Implementing\n\n" + "".join(_line(number) for number in range(tasks))
     for number in range(tasks):
         yield f"specs/{task(number)}.md", spec(number)
 
@@ -96,7 +112,7 @@ def finish_attempts(repo: Repo, tasks: int) -> None:
             failure=None,
             seconds=0.1,
             detail="",
-            result=b"",
+            result=_result(number).encode(),
             when=_WHEN,
         )
         record(git, done, [_work(number)], base)
@@ -109,6 +125,14 @@ def branches(repo: Repo, count: int) -> list[str]:
     for number, name in enumerate(names):
         build(git, name, [Draft(f"{task(number)}\n", (_work(number),), _WHEN, parent=base)])
     return names
+
+
+def _result(number: int) -> str:
+    return (
+        f"## Result: do number {number}\n\n**Status**: Complete\n"
+        f"**Decisions**: {path(number)} says it in one line, as its neighbours do\n"
+        f"**Tests needed**: that {path(number)} is read once\n**Issues**: None\n"
+    )
 
 
 def _work(number: int) -> Change:
@@ -128,6 +152,11 @@ def copied(repo: Repo, root: Path) -> Repo:
     copy.git("update-index", "-q", "--refresh")
     os.sync()
     return copy
+
+
+def on_disk(repo: Repo) -> int:
+    """Return the bytes that .git takes on the disk."""
+    return sum(path.lstat().st_blocks * 512 for path in (repo.root / ".git").rglob("*"))
 
 
 def forget(root: Path) -> None:

@@ -78,18 +78,20 @@ def watched(repo: Repo, *argv: str) -> Ran:
         WrongError: its exit status was not 0.
     """
     command = [sys.executable, "-m", "orchestrator", "run", "--events", "jsonl", *argv]
-    with tempfile.TemporaryFile() as errors:
-        began = time.perf_counter()
-        child = subprocess.Popen(command, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, stderr=errors)
-        memory: list[tuple[float, int]] = []
+    began = time.perf_counter()
+    memory: list[tuple[float, int]] = []
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, stderr=errors) as child,
+    ):
         looking = threading.Thread(target=_look, args=(child, began, memory))
         looking.start()
         lines = [(time.perf_counter() - began, line) for line in child.stdout or ()]
         code = child.wait()
         seconds = time.perf_counter() - began
         looking.join()
+        errors.seek(0)
         if code:
-            errors.seek(0)
             raise WrongError(f"orchestrator run ended with {code}: {errors.read().decode()[-2000:]}")
     return Ran(seconds, "", [_told(at, line) for at, line in lines[1:]], memory)
 
