@@ -1,20 +1,23 @@
 """The whole cycle: so many empty tasks from ready to landed, beside bare git commands and durable engines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 from harness import Repo
 
-from bench import peers, projects
-from bench.report import Report, ratio
+from bench import costs, peers, projects
+from bench.report import Report
 from bench.watching import Ran, WrongError, watched
 
-_COLUMNS = ("case", "tasks", "runs", "seconds", "ms a task", "ratio", "drift", "MiB peak", "KiB a task")
 _WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
 _MIB = 1024 * 1024
+_NOTES = (
+    f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150",
+    "bare git commands run one after another in a repository without plan, and keep one line of state",
+    "engines keep no code and no worktree: their tasks are steps that return a number",
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,12 @@ class Case:
 
 def cycle(folder: Path, runs: int, cases: Sequence[Case], python: Path) -> Report:
     """Measure each case: the plan carried out from nothing by one `orchestrator run`."""
-    report = Report("Whole cycle: worktree, attempt, record, land, checkpoint; 16 jobs", _COLUMNS)
-    report.notes.append("ratio: the program's time a task by the peer's; below 1 the program is quicker")
-    report.notes.append(f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150")
-    report.notes.append(
-        "bare git commands run one after another in a repository without plan, and keep one line of state"
-    )
-    report.notes.append("engines keep no code and no worktree: their tasks are steps that return a number")
+    title = "Whole cycle: worktree, attempt, record, land, checkpoint; 16 jobs"
+    report = Report(title, (*costs.COLUMNS, "drift", "MiB peak", "KiB a task"), notes=[*costs.NOTES, *_NOTES])
+    gone = [engine for engine in peers.ENGINES if peers.missing(python, engine)]
+    if gone and any(case.engines for case in cases):
+        names = ", ".join(engine.name for engine in gone)
+        report.notes.append(f"skipped, for {python} does not have them (python -m bench peers): {names}")
     for case in cases:
         _case(report, folder, runs, case, python)
     return report
@@ -49,8 +51,7 @@ def _case(report: Report, folder: Path, runs: int, case: Case, python: Path) -> 
     peer = projects.code(folder / "peer", case.files)
     copy = folder / "copy"
     ran: list[Ran] = []
-    bare: dict[str, list[float]] = {name: [] for name in peers.SETTINGS}
-    engines: dict[str, list[float]] = {}
+    others: dict[tuple[str, int], list[Ran]] = {}
     grown = 0
     for _ in range(runs):
         repo = projects.copied(template, copy)
@@ -59,53 +60,35 @@ def _case(report: Report, folder: Path, runs: int, case: Case, python: Path) -> 
         check(repo, case.tasks)
         grown = projects.on_disk(repo) - empty
         for name, settings in peers.SETTINGS.items() if case.bare else ():
-            bare[name].append(peers.bare_git(projects.copied(peer, copy), case.bare, settings))
-        if case.engines:
-            _engines(report, engines, case, python, folder)
-    cost = _ours(report, case, ran, grown)
-    for name, seconds in bare.items():
-        _peer(report, f"bare git commands, {name}", case.bare, seconds, cost)
-    for name, seconds in engines.items():
-        _peer(report, name, case.tasks, seconds, cost)
+            found = peers.bare_git(projects.copied(peer, copy), case.bare, settings)
+            others.setdefault((f"bare git commands, {name}", case.bare), []).append(found)
+        for engine in _engines(case, python):
+            others.setdefault((engine.name, case.tasks), []).append(peers.stepped(python, engine, case.tasks, folder))
+    ours = _ours(report, case, ran, grown)
+    for (name, tasks), found in others.items():
+        costs.add(report, f"  {name}", tasks, found, ours)
     for made in (template.root, peer.root, copy):
         projects.forget(made)
 
 
-def _engines(report: Report, found: dict[str, list[float]], case: Case, python: Path, folder: Path) -> None:
-    for engine in peers.ENGINES:
-        why = peers.missing(python, engine)
-        if why:
-            report.notes += [f"{engine.name}: skipped, {why}"] * (engine.name not in " ".join(report.notes))
-        else:
-            found.setdefault(engine.name, []).append(peers.stepped(python, engine, case.tasks, folder)[0])
+def _engines(case: Case, python: Path) -> Iterator[peers.Engine]:
+    return (engine for engine in peers.ENGINES if case.engines and not peers.missing(python, engine))
 
 
-def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> float:
-    """Add our row and return its milliseconds a task."""
+def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.Cost:
+    """Add our row and return what a task cost."""
     middle = sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
-    seconds = median(each.seconds for each in ran)
-    costs = windows(middle.moments("landed"))
-    report.row(
-        case=case.name,
-        tasks=case.tasks,
-        runs=len(ran),
-        seconds=seconds,
-        ms_a_task=seconds / case.tasks * 1000,
-        drift=drift(middle.moments("landed")),
-        MiB_peak=max(each.peak for each in ran) / _MIB,
-        KiB_a_task=grown / case.tasks / 1024,
-    )
     step = max(1, len(middle.memory) // 100)
-    memory = [(round(at, 1), round(held / _MIB, 1)) for at, held in middle.memory[::step]]
-    report.series[case.name] = {f"ms a task, in windows of {_WINDOW}": costs, "MiB at second": memory}
-    return seconds / case.tasks * 1000
-
-
-def _peer(report: Report, name: str, tasks: int, seconds: Sequence[float], ours: float) -> None:
-    if seconds:
-        each = median(seconds) / tasks * 1000
-        facts = {"runs": len(seconds), "seconds": median(seconds), "ms_a_task": each}
-        report.row(case=f"  {name}", tasks=tasks, ratio=ratio(ours, each), **facts)
+    report.series[case.name] = {
+        f"ms a task, in windows of {_WINDOW}": windows(middle.moments("landed")),
+        "MiB at second": [(round(at, 1), round(held / _MIB, 1)) for at, held in middle.memory[::step]],
+    }
+    more = {
+        "drift": drift(middle.moments("landed")),
+        "MiB peak": max(each.peak for each in ran) / _MIB,
+        "KiB a task": grown / case.tasks / 1024,
+    }
+    return costs.add(report, case.name, case.tasks, ran, **more)
 
 
 def windows(landed: Sequence[float]) -> list[float]:

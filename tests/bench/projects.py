@@ -9,14 +9,15 @@ from pathlib import Path
 
 from harness import Repo
 
-from orchestrator.repo.attempts import Attempt, Fate, record
-from orchestrator.repo.commits import Draft, build
+from orchestrator.repo.attempts import Attempt, Fate, draft
+from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git
 from orchestrator.repo.trees import Change
 
 SCRIPT = '[[attempt]]\nexit = "complete"\n'
 _FOLDERS = 40
 _LINES = 20
+_TOGETHER = 16
 _WHEN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -99,32 +100,49 @@ def finish_attempts(repo: Repo, tasks: int) -> None:
     repo.run("checkpoint", "-m", "the plan", timeout=600)
     base = repo.git("rev-parse", "HEAD")
     ids = _spec_ids(repo)
-    git = Git(repo.root, repo.env)
-    for number in range(tasks):
-        done = Attempt(
-            task=task(number),
-            number=1,
-            commit="",
-            base=base,
-            spec=ids[f"specs/{task(number)}.md"],
-            agent="scripted",
-            fate=Fate.FINISHED,
-            failure=None,
-            seconds=0.1,
-            detail="",
-            result=_result(number).encode(),
-            when=_WHEN,
-        )
-        record(git, done, [_work(number)], base)
+    attempts = [_finished(number, base, ids[f"specs/{task(number)}.md"]) for number in range(tasks)]
+    _build(repo, [(done.ref, draft(done, [_work(number)], base)) for number, done in enumerate(attempts)])
 
 
 def branches(repo: Repo, count: int) -> list[str]:
     """Make a branch for each of the first tasks, with the same change as its attempt; return their names."""
-    git, base = Git(repo.root, repo.env), repo.git("rev-parse", "HEAD")
+    base = repo.git("rev-parse", "HEAD")
     names = [f"refs/heads/work/{task(number)}" for number in range(count)]
-    for number, name in enumerate(names):
-        build(git, name, [Draft(f"{task(number)}\n", (_work(number),), _WHEN, parent=base)])
+    drafts = [Draft(f"{task(number)}\n", (_work(number),), _WHEN, parent=base) for number in range(count)]
+    _build(repo, list(zip(names, drafts, strict=True)))
     return names
+
+
+def _build(repo: Repo, drafts: list[tuple[str, Draft]]) -> None:
+    """Write the commits sixteen at a time, as sixteen jobs leave them: loose, not packed."""
+    for first in range(0, len(drafts), _TOGETHER):
+        build_all(Git(repo.root, repo.env), drafts[first : first + _TOGETHER])
+
+
+def _finished(number: int, base: str, spec_id: str) -> Attempt:
+    return Attempt(
+        task=task(number),
+        number=1,
+        commit="",
+        base=base,
+        spec=spec_id,
+        agent="scripted",
+        fate=Fate.FINISHED,
+        failure=None,
+        seconds=0.1,
+        detail="",
+        result=_result(number).encode(),
+        when=_WHEN,
+    )
+
+
+def _spec_ids(repo: Repo) -> dict[str, str]:
+    lines = repo.git("ls-tree", "-r", "HEAD", "specs/").split("\n")
+    return {name: facts.split(" ")[2] for facts, name in (line.split("\t") for line in lines)}
+
+
+def _work(number: int) -> Change:
+    return Change(path(number), "100644", f"done by {task(number)}\n".encode())
 
 
 def _result(number: int) -> str:
@@ -133,15 +151,6 @@ def _result(number: int) -> str:
         f"**Decisions**: {path(number)} says it in one line, as its neighbours do\n"
         f"**Tests needed**: that {path(number)} is read once\n**Issues**: None\n"
     )
-
-
-def _work(number: int) -> Change:
-    return Change(path(number), "100644", f"done by {task(number)}\n".encode())
-
-
-def _spec_ids(repo: Repo) -> dict[str, str]:
-    lines = repo.git("ls-tree", "-r", "HEAD", "specs/").split("\n")
-    return {name: facts.split(" ")[2] for facts, name in (line.split("\t") for line in lines)}
 
 
 def copied(repo: Repo, root: Path) -> Repo:

@@ -1,6 +1,7 @@
 """One timed process: how long it took, what the program told while it ran, and how much memory it held."""
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,19 @@ class Told:
 
 @dataclass(frozen=True)
 class Ran:
-    """One process from start to end; `memory` is (second, bytes resident) of the process itself."""
+    """One process from start to end.
+
+    Attributes:
+        seconds: on the clock.
+        out: its standard output.
+        cpu: seconds of the processors, with all processes it started and waited for.
+        told: its events.
+        memory: (second, bytes resident), of the process itself.
+    """
 
     seconds: float
-    out: str
+    out: str = ""
+    cpu: float = 0.0
     told: Sequence[Told] = ()
     memory: Sequence[tuple[float, int]] = field(default=())
 
@@ -56,12 +66,18 @@ def timed(argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: str 
     Raises:
         WrongError: its exit status was not 0.
     """
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), _worked()
     done = subprocess.run(argv, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
     if done.returncode:
         raise WrongError(f"{argv[0]} ended with {done.returncode}: {done.stderr[-2000:] or done.stdout[-2000:]}")
-    return Ran(seconds, done.stdout)
+    return Ran(seconds, done.stdout, _worked() - worked)
+
+
+def _worked() -> float:
+    """Return the processor seconds of all processes that have ended below this one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def program(repo: Repo, *argv: str) -> Ran:
@@ -78,7 +94,7 @@ def watched(repo: Repo, *argv: str) -> Ran:
         WrongError: its exit status was not 0.
     """
     command = [sys.executable, "-m", "orchestrator", "run", "--events", "jsonl", *argv]
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), _worked()
     memory: list[tuple[float, int]] = []
     with (
         tempfile.TemporaryFile() as errors,
@@ -93,7 +109,7 @@ def watched(repo: Repo, *argv: str) -> Ran:
         errors.seek(0)
         if code:
             raise WrongError(f"orchestrator run ended with {code}: {errors.read().decode()[-2000:]}")
-    return Ran(seconds, "", [_told(at, line) for at, line in lines[1:]], memory)
+    return Ran(seconds, "", _worked() - worked, [_told(at, line) for at, line in lines[1:]], memory)
 
 
 def _told(at: float, line: bytes) -> Told:

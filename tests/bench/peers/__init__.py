@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import Repo
 
-from bench.watching import WrongError, timed
+from bench.watching import Ran, WrongError, timed
 
 HERE = Path(__file__).parent
 # A peer is not charged for collecting garbage in the background, which the program leaves to the user too.
@@ -33,8 +33,8 @@ ENGINES = (
     Engine("DBOS, a step in workflows of 100", "dbos", "dbos_steps.py", 0),
     Engine("DBOS queue, 1 step", "dbos", "dbos_steps.py", 1),
     Engine("DBOS queue, 5 steps", "dbos", "dbos_steps.py", 5),
-    Engine("LangGraph, 1 step", "langgraph.checkpoint.sqlite", "langgraph_steps.py", 1),
-    Engine("LangGraph, 5 steps", "langgraph.checkpoint.sqlite", "langgraph_steps.py", 5),
+    Engine("LangGraph, 1 step", "langgraph", "langgraph_steps.py", 1),
+    Engine("LangGraph, 5 steps", "langgraph", "langgraph_steps.py", 5),
 )
 
 
@@ -46,18 +46,18 @@ def configured(settings: Mapping[str, str]) -> dict[str, str]:
     return env
 
 
-def merges(repo: Repo, branches: Sequence[str], settings: Mapping[str, str]) -> float:
-    """Return the seconds that `git merge` takes for the branches, one after another."""
+def merges(repo: Repo, branches: Sequence[str], settings: Mapping[str, str]) -> Ran:
+    """Merge the branches with `git merge`, one after another."""
     stdin = "".join(f"{name}\n" for name in branches)
     ran = timed(["sh", "-c", _MERGES], repo.root, repo.env | configured(settings), stdin=stdin)
     found = int(repo.git("rev-list", "--count", "--merges", "HEAD"))
     if found != len(branches):
         raise WrongError(f"git merged {found} of {len(branches)} branches")
-    return ran.seconds
+    return ran
 
 
-def bare_git(repo: Repo, count: int, settings: Mapping[str, str]) -> float:
-    """Return the seconds that the bare git commands of `count` tasks take in `repo`."""
+def bare_git(repo: Repo, count: int, settings: Mapping[str, str]) -> Ran:
+    """Run the bare git commands of `count` tasks in `repo`."""
     worktrees = repo.root.parent / f"{repo.root.name}-worktrees"
     argv = ["sh", str(HERE / "bare_git.sh"), str(worktrees), str(count)]
     ran = timed(argv, repo.root, repo.env | configured(settings))
@@ -65,25 +65,25 @@ def bare_git(repo: Repo, count: int, settings: Mapping[str, str]) -> float:
     left = list(worktrees.glob("*"))
     if found != count or left:
         raise WrongError(f"the script landed {found} of {count} tasks and left {len(left)} worktrees")
-    return ran.seconds
+    return ran
 
 
-def missing(python: Path, engine: Engine) -> str:
-    """Return why `engine` cannot run on the interpreter `python`; empty when it can."""
-    probe = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec('{engine.module.partition('.')[0]}'))"
+def missing(python: Path, engine: Engine) -> bool:
+    """Whether `engine` cannot run, for the interpreter `python` does not have it."""
+    probe = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec('{engine.module}'))"
     try:
         timed([str(python), "-c", probe], HERE, {})
     except (WrongError, OSError):
-        return f"{engine.module} is not installed for {python}: python -m bench peers"
-    return ""
+        return True
+    return False
 
 
-def stepped(python: Path, engine: Engine, count: int, folder: Path) -> tuple[float, float]:
-    """Return the seconds of the whole process, and of the steps alone, in a new database below `folder`."""
+def stepped(python: Path, engine: Engine, count: int, folder: Path) -> Ran:
+    """Have `engine` do `count` tasks in a new database below `folder`."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         argv = [str(python), str(HERE / engine.script), place, str(count), str(engine.steps)]
         ran = timed(argv, folder, {"HOME": place, "PATH": str(Path(sys.executable).parent)})
-    said = json.loads(ran.out.splitlines()[-1])
-    if said["done"] != count:
-        raise WrongError(f"{engine.name} did {said['done']} of {count}")
-    return ran.seconds, said["seconds"]
+    done = json.loads(ran.out.splitlines()[-1])["done"]
+    if done != count:
+        raise WrongError(f"{engine.name} did {done} of {count}")
+    return ran
