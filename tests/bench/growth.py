@@ -1,7 +1,7 @@
 """Growth: what the verbs cost on a finished project of so many checkpoints, what it takes on disk, and its brief."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -13,29 +13,44 @@ from bench.watching import Ran, WrongError, program, timed, watched
 
 _VERBS = ("status", "brief", "log", "run")
 _PEERS = {"git status": ("status", "--short"), "git log -20": ("log", "-20", "--oneline")}
+_COLUMNS = ("case", "checkpoints", "runs", "seconds", "ratio", "CPU seconds", "CPU ratio", "KiB each", "objects")
+_NOTES = (
+    "KiB each: what .git grew by, per checkpoint, its attempt included; all landed in one run",
+    "git's own commands show what the same question costs without a program around it",
+)
+_LEAST = 5  # calls of a verb: one takes well under a second
 _AHEAD = 16  # tasks still open when a brief is measured: a fresh session has something to take up
 
 
 def growth(cache: Path, runs: int, sizes: Sequence[int], files: int) -> Report:
     """Measure `status`, `brief`, `log` and `run` with nothing left to do, at each size."""
     report = Report(
-        "Growth: a finished project", ("case", "checkpoints", "runs", "seconds", "ratio", "KiB each", "objects")
+        "Growth: a finished project", _COLUMNS, notes=[f"ratio: by that at {sizes[0]:,} checkpoints", *_NOTES]
     )
-    report.notes.append(
-        f"ratio: its time by that at {sizes[0]:,} checkpoints; KiB each: what .git grew by, per checkpoint"
-    )
-    first: dict[str, float] = {}
-    for size in sizes:
-        repo = _finished(cache, size, files)
-        before = repo.git("rev-parse", "HEAD")
-        for name in (*_VERBS, *_PEERS):
-            seconds = median(_call(repo, name).seconds for _ in range(runs + 1))
-            grown = ratio(seconds, first.setdefault(name, seconds))
-            report.row(case=name, checkpoints=size, runs=runs + 1, seconds=seconds, ratio=grown)
-        if repo.git("rev-parse", "HEAD") != before:
-            raise WrongError("a run with nothing to do moved the branch")
+    repos = {size: _finished(cache, size, files) for size in sizes}
+    tips = [repo.git("rev-parse", "HEAD") for repo in repos.values()]
+    for name in (*_VERBS, *_PEERS):
+        _verb(report, name, repos, max(runs, _LEAST))
+    if [repo.git("rev-parse", "HEAD") for repo in repos.values()] != tips:
+        raise WrongError("a run with nothing to do moved the branch")
+    for size, repo in repos.items():
         _disk(report, repo, size)
     return report
+
+
+def _verb(report: Report, name: str, repos: Mapping[int, Repo], runs: int) -> None:
+    """Add the rows of one verb; the sizes take turns, so that what else the machine does meets all alike."""
+    ran: dict[int, list[Ran]] = {size: [] for size in repos}
+    for _ in range(runs):
+        for size, repo in repos.items():
+            ran[size].append(_call(repo, name))
+    first = Ran(0.0)
+    for size, each in ran.items():
+        now = Ran(median(one.seconds for one in each), cpu=median(one.cpu for one in each))
+        first = first if first.seconds else now
+        compared = {"ratio": ratio(now.seconds, first.seconds), "CPU ratio": ratio(now.cpu, first.cpu)}
+        facts = {"case": name, "checkpoints": size, "runs": runs, "seconds": now.seconds, "CPU seconds": now.cpu}
+        report.rows.append(facts | compared)
 
 
 def _call(repo: Repo, name: str) -> Ran:
