@@ -1,0 +1,125 @@
+"""The whole cycle: so many empty tasks from ready to landed, beside bare git commands and durable engines."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from harness import Repo
+
+from bench import costs, peers, projects
+from bench.report import Report
+from bench.watching import Ran, WrongError, watched
+
+_WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
+_MIB = 1024 * 1024
+_NOTES = (
+    f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150",
+    "bare git commands run one after another in a repository without plan, and keep one line of state",
+    "engines keep no code and no worktree: their tasks are steps that return a number",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to measure: how many tasks, in how many files, by whom; and how many of them the bare commands get."""
+
+    name: str
+    tasks: int
+    files: int
+    agent: str = ""
+    bare: int = 0
+    engines: bool = False
+    jobs: int = 16
+
+
+def cycle(folder: Path, runs: int, cases: Sequence[Case], python: Path) -> Report:
+    """Measure each case: the plan carried out from nothing by one `orchestrator run`."""
+    title = "Whole cycle: worktree, attempt, record, land, checkpoint; 16 jobs"
+    report = Report(title, (*costs.COLUMNS, "drift", "MiB peak", "KiB a task"), notes=[*costs.NOTES, *_NOTES])
+    gone = [engine for engine in peers.ENGINES if peers.missing(python, engine)]
+    if gone and any(case.engines for case in cases):
+        names = ", ".join(engine.name for engine in gone)
+        report.notes.append(f"skipped, for {python} does not have them (python -m bench peers): {names}")
+    for case in cases:
+        _case(report, folder, runs, case, python)
+    return report
+
+
+def _case(report: Report, folder: Path, runs: int, case: Case, python: Path) -> None:
+    template = projects.project(folder / "cycle", case.tasks, case.files, agent=case.agent, jobs=case.jobs)
+    peer = projects.code(folder / "peer", case.files)
+    copy = folder / "copy"
+    ran: list[Ran] = []
+    others: dict[tuple[str, int], list[Ran]] = {}
+    grown = 0
+    for _ in range(runs):
+        repo = projects.copied(template, copy)
+        empty = projects.on_disk(repo)
+        ran.append(watched(repo))
+        check(repo, case.tasks)
+        grown = projects.on_disk(repo) - empty
+        for name, settings in peers.SETTINGS.items() if case.bare else ():
+            found = peers.bare_git(projects.copied(peer, copy), case.bare, settings)
+            others.setdefault((f"bare git commands, {name}", case.bare), []).append(found)
+        for engine in _engines(case, python):
+            others.setdefault((engine.name, case.tasks), []).append(peers.stepped(python, engine, case.tasks, folder))
+    ours = _ours(report, case, ran, grown)
+    for (name, tasks), found in others.items():
+        costs.add(report, f"  {name}", tasks, found, ours)
+    for made in (template.root, peer.root, copy):
+        projects.forget(made)
+
+
+def _engines(case: Case, python: Path) -> Iterator[peers.Engine]:
+    return (engine for engine in peers.ENGINES if case.engines and not peers.missing(python, engine))
+
+
+def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.Cost:
+    """Add our row and return what a task cost."""
+    middle = sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
+    step = max(1, len(middle.memory) // 100)
+    report.series[case.name] = {
+        f"ms a task, in windows of {_WINDOW}": windows(middle.moments("landed")),
+        "MiB at second": [(round(at, 1), round(held / _MIB, 1)) for at, held in middle.memory[::step]],
+    }
+    more = {
+        "drift": drift(middle.moments("landed")),
+        "MiB peak": max(each.peak for each in ran) / _MIB,
+        "KiB a task": grown / case.tasks / 1024,
+    }
+    return costs.add(report, case.name, case.tasks, ran, **more)
+
+
+def windows(landed: Sequence[float]) -> list[float]:
+    """Return the milliseconds a task in each window of a hundred, in the order they landed."""
+    edges = landed[_WINDOW - 1 :: _WINDOW]
+    return [round((after - before) / _WINDOW * 1000, 3) for before, after in pairwise(edges)]
+
+
+def drift(landed: Sequence[float]) -> float | None:
+    """Return the cost of the last hundred tasks by that of the tasks around the hundredth; None where there are few."""
+    if len(landed) < 3 * _WINDOW:
+        return None
+    half = _WINDOW // 2
+    first = landed[_WINDOW + half - 1] - landed[half - 1]
+    return (landed[-1] - landed[-_WINDOW - 1]) / first
+
+
+def check(repo: Repo, tasks: int) -> None:
+    """Refuse a run that did not do the work.
+
+    Raises:
+        WrongError: a task did not land or has no checkpoint, the checkout does not follow, or a worktree is left.
+    """
+    landed = repo.landed()
+    if sorted(landed) != [projects.task(number) for number in range(tasks)]:
+        raise WrongError(f"{len(set(landed))} of {tasks} tasks landed")
+    points = repo.git("log", "--format=%(trailers:key=Checkpoint,valueonly,separator=%x2C)").split()
+    if len(set(points)) < tasks:
+        raise WrongError(f"{len(set(points))} checkpoints for {tasks} tasks")
+    if repo.git("status", "--porcelain"):
+        raise WrongError("the checkout does not follow the branch")
+    refs = repo.git("for-each-ref", "--format=x", "refs/orchestrator/attempts").count("x")
+    if refs < tasks:
+        raise WrongError(f"{refs} attempts are kept of {tasks}")
