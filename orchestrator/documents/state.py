@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from orchestrator.documents import edits, table
@@ -44,46 +45,66 @@ class PhaseRow(NamedTuple):
         return dict(zip(map(fold, _COLUMNS), (self.name, self.status.value, self.entered, self.completed), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
-    """The document; each edit gives a new one and leaves all other bytes alone."""
+    """The document; each edit gives a new one and leaves all other bytes alone. What it says is read when asked for."""
 
     text: Text
-    phase: str
-    workflow: str
-    started: str
-    last_checkpoint: str
-    phases: tuple[PhaseRow, ...]
-    progress: tuple[Progress, ...]
-    blocking: tuple[Blocking, ...]
-    decisions: tuple[str, ...]
 
     @classmethod
     def parse(cls, data: bytes, path: str = "workflow-state.md") -> "State":
         """Take the bytes, or refuse them with `file:line` and the fix."""
-        return cls.of(Text.parse(data, path))
+        state = cls(Text.parse(data, path))
+        for name in ("phase", "workflow", "started", "last_checkpoint", "phases", "progress", "blocking", "decisions"):
+            getattr(state, name)
+        return state
 
-    @classmethod
-    def of(cls, text: Text) -> "State":
-        """What a document says."""
-        return cls(
-            text=text,
-            phase=_phase(text),
-            workflow=text.word("Workflow"),
-            started=text.word("Started"),
-            last_checkpoint=text.word("Last checkpoint"),
-            phases=tuple(_rows(text)),
-            progress=read_progress(text),
-            blocking=read_blocking(text),
-            decisions=text.entries("Decisions Log"),
-        )
+    @cached_property
+    def phase(self) -> str:
+        """The phase it names."""
+        return _phase(self.text)
+
+    @cached_property
+    def workflow(self) -> str:
+        """The workflow's name, "" when absent."""
+        return self.text.word("Workflow")
+
+    @cached_property
+    def started(self) -> str:
+        """When the work started, as it stands there."""
+        return self.text.word("Started")
+
+    @cached_property
+    def last_checkpoint(self) -> str:
+        """When the last checkpoint was written, as it stands there."""
+        return self.text.word("Last checkpoint")
+
+    @cached_property
+    def phases(self) -> tuple[PhaseRow, ...]:
+        """The phase table."""
+        return tuple(_rows(self.text))
+
+    @cached_property
+    def progress(self) -> tuple[Progress, ...]:
+        """The items under progress."""
+        return read_progress(self.text)
+
+    @cached_property
+    def blocking(self) -> tuple[Blocking, ...]:
+        """The blocking issues."""
+        return read_blocking(self.text)
+
+    @cached_property
+    def decisions(self) -> tuple[str, ...]:
+        """The decisions log."""
+        return self.text.entries("Decisions Log")
 
     def render(self) -> bytes:
         """The bytes, unchanged but for the edits."""
         return self.text.render()
 
     def _with(self, text: Text) -> "State":
-        return self if text is self.text else State.of(text)
+        return self if text is self.text else State(text)
 
     def with_field(self, key: str, value: str) -> "State":
         """The field with that value, in place; behind the last one when it is new."""
@@ -104,13 +125,19 @@ class State:
         """The program's own entries replaced by these; a person's lines stay."""
         return self._with(write_blocking(self.text, entries))
 
-    def with_decision(self, line: str) -> "State":
-        """One more decision at the end of the log."""
-        entry = f"- {one_line(line)}"
+    def with_decisions(self, lines: Sequence[str], ours: Callable[[str], bool], keep: int) -> "State":
+        """More decisions at the end of the log; of the program's own (`ours` says which) only the last `keep` stay."""
+        fresh = [f"- {one_line(line)}" for line in lines]
         section = self.text.section("Decisions Log")
         if section is None:
-            return State.of(edits.append_section(self.text, "## Decisions Log", [entry]))
-        return State.of(edits.append_lines(self.text, section, [entry]))
+            return self._with(edits.append_section(self.text, "## Decisions Log", fresh)) if fresh else self
+        items = self.text.items(section)
+        if not items:
+            return self._with(edits.append_lines(self.text, section, fresh)) if fresh else self
+        held = [item.line for item in items if ours(self.text.content(item))]
+        surplus = held[: max(0, len(held) + len(fresh) - keep)]
+        end = edits.end_of_item(self.text, items[-1].line) + 1
+        return self._with(edits.splice_all(self.text, [*((line, line + 1, []) for line in surplus), (end, end, fresh)]))
 
 
 def _phase(text: Text) -> str:

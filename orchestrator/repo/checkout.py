@@ -12,6 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durab
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
 
 _LOCK_PATIENCE = 5.0
+_SYNCS = 16
 _LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
 
 
@@ -218,10 +220,11 @@ class Checkout:
 
     def _sync_files(self, old: str, new: str) -> None:
         """Fsync what was checked out: git never does, and a power cut would leave the files empty."""
-        for change in differences(self.git, old, new):
-            path = self.place.root / change.path
-            if change.mode not in {GONE, SYMLINK} and path.is_file():
-                _sync(path)
+        changes = differences(self.git, old, new)
+        paths = [self.place.root / change.path for change in changes if change.mode not in {GONE, SYMLINK}]
+        # Side by side they share the disk's waits: 1,000 files took 0.9 s one by one.
+        with ThreadPoolExecutor(min(_SYNCS, len(paths) or 1)) as pool:
+            list(pool.map(_sync, [path for path in paths if path.is_file()]))
 
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""

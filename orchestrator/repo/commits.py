@@ -1,13 +1,16 @@
 """Commits built beside the branch, in the object database: no checkout, no index, one process for a whole chain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.git import Fed, Git, GitError
 from orchestrator.repo.trees import GONE, Change
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
+_TOGETHER = 64  # drafts handed over at once
+_FIRST_BLOB = 1 << 32  # marks below it are commits
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 
 
@@ -38,20 +41,79 @@ def build_all(git: Git, drafts: Sequence[tuple[str, Draft]]) -> list[str]:
     Raises:
         GitError: git refused; some of the refs may have moved.
     """
-    stream = bytearray(b"feature done\n")
-    for number, (ref, draft) in enumerate(drafts, 1):
-        stream += _commit(ref, number, draft)
-        stream += f"get-mark :{number}\n".encode()
-    stream += b"done\n"
-    how = ("-c", "fastimport.unpackLimit=0")  # a pack is one file to sync, loose objects are many; `packing` joins them
-    output = git.run(*how, "fast-import", "--quiet", "--force", "--date-format=raw", stdin=bytes(stream))
-    commits = output.decode().split()
-    if len(commits) != len(drafts):
-        raise GitError("fast-import", 0, f"{len(commits)} of {len(drafts)} commits came back")
-    return commits
+    with writing(git) as pen:
+        for ref, draft in drafts:
+            pen.add(ref, draft)
+        return pen.finish()
 
 
-def _commit(ref: str, number: int, draft: Draft) -> bytes:
+@contextmanager
+def writing(git: Git) -> Iterator["Pen"]:
+    """Write commits one by one as they are made, while git works on those before; none is there before `finish`."""
+    # A pack is one file to sync where loose objects are many; `packing` joins them as they become many.
+    how = ("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw")
+    with git.feed(*how) as fed:
+        yield Pen(fed)
+
+
+class Pen:
+    """Hands drafts to `git fast-import`, some at a time, like documents together: git keeps those as differences.
+
+    Args:
+        fed: the process.
+    """
+
+    def __init__(self, fed: Fed) -> None:
+        self._fed = fed
+        self._waiting: list[tuple[str, Draft]] = []
+        self._count = 0
+        self._blobs = _FIRST_BLOB
+        fed.write(b"feature done\n")
+
+    def add(self, ref: str, draft: Draft) -> None:
+        """Hand over one draft, for `ref`.
+
+        Raises:
+            GitError: git has ended, for example because the disk is full.
+        """
+        self._waiting.append((ref, draft))
+        if len(self._waiting) >= _TOGETHER:
+            self._hand_over()
+
+    def finish(self) -> list[str]:
+        """Return the commits' ids, in order. Durable when it returns.
+
+        Raises:
+            GitError: git refused; some of the refs may have moved.
+        """
+        self._hand_over()
+        self._fed.write(b"done\n")
+        commits = self._fed.finish().decode().split()
+        if len(commits) != self._count:
+            raise GitError("fast-import", 0, f"{len(commits)} of {self._count} commits came back")
+        return commits
+
+    def _hand_over(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        changes = [change for _, draft in waiting for change in draft.changes if change.mode != GONE]
+        marks: dict[int, str] = {}
+        for change in sorted(changes, key=_kind):
+            if isinstance(change.blob, bytes):
+                marks[id(change)] = f":{self._blobs}"
+                self._fed.write(f"blob\nmark :{self._blobs}\n".encode() + _data(change.blob))
+                self._blobs += 1
+        for ref, draft in waiting:
+            self._count += 1
+            self._fed.write(_commit(ref, self._count, draft, marks) + f"get-mark :{self._count}\n".encode())
+
+
+def _kind(change: Change) -> tuple[str, str]:
+    """Return what documents alike have in common: their path at the top, their folder and ending below it."""
+    folder, _, name = change.path.rpartition("/")
+    return (folder, name.partition(".")[2]) if folder else ("", change.path)
+
+
+def _commit(ref: str, number: int, draft: Draft, marks: Mapping[int, str]) -> bytes:
     seconds = int(draft.when.timestamp())
     out = bytearray(f"commit {ref}\nmark :{number}\n".encode())
     out += f"author {draft.author} {seconds} +0000\ncommitter {COMMITTER} {seconds} +0000\n".encode()
@@ -61,17 +123,15 @@ def _commit(ref: str, number: int, draft: Draft) -> bytes:
     for other in draft.merged:
         out += f"merge {other}\n".encode()
     for change in draft.changes:
-        out += _change(change)
+        out += _change(change, marks)
     return bytes(out) + b"\n"
 
 
-def _change(change: Change) -> bytes:
+def _change(change: Change, marks: Mapping[int, str]) -> bytes:
     path = _quoted(change.path)
     if change.mode == GONE:
         return b"D " + path + b"\n"
-    if isinstance(change.blob, bytes):
-        return f"M {change.mode} inline ".encode() + path + b"\n" + _data(change.blob)
-    return f"M {change.mode} {change.blob} ".encode() + path + b"\n"
+    return f"M {change.mode} {marks.get(id(change), change.blob)} ".encode() + path + b"\n"
 
 
 def _data(content: bytes) -> bytes:

@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
@@ -104,13 +106,13 @@ class Git:
         """Return what each name means, with its bytes; None for nothing."""
         return _persistently("cat-file", lambda: self._answers.objects.read(names))
 
-    def compare(self, old: str, new: str) -> bytes:
-        """Return git's raw NUL-ended records of how two trees, given by their full ids, differ."""
-        return _persistently("diff-tree", lambda: self._answers.differences.compare(old, new))
+    def compare(self, pairs: Sequence[tuple[str, str]]) -> list[bytes]:
+        """Return git's raw NUL-ended records of how the two trees of each pair, given by their full ids, differ."""
+        return _persistently("diff-tree", lambda: self._answers.differences.compare(pairs))
 
-    def count(self, old: str, new: str) -> bytes:
-        """Return git's `--numstat` records of how two trees, given by their full ids, differ."""
-        return _persistently("diff-tree", lambda: self._answers.counts.compare(old, new))
+    def count(self, pairs: Sequence[tuple[str, str]]) -> list[bytes]:
+        """Return git's `--numstat` records of how the two trees of each pair, given by their full ids, differ."""
+        return _persistently("diff-tree", lambda: self._answers.counts.compare(pairs))
 
     @property
     def _answers(self) -> Answers:
@@ -158,9 +160,36 @@ class Git:
         """
         done = self.attempt(*argv, stdin=stdin)
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace")
-            raise GitError(_verb(argv), done.returncode, f"{said}{self._refused()}")
+            raise self.failure(_verb(argv), done.returncode, done.stderr)
         return done.stdout
+
+    @contextmanager
+    def feed(self, *argv: str) -> Iterator["Fed"]:
+        """Run git on what is written to it bit by bit within the block; it is ended where the block is left early."""
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaints:
+            process = subprocess.Popen(
+                [_program(self.base.get("PATH", os.defpath)), *argv],
+                cwd=self.directory,
+                env=environment(self.base) | dict(self.extra),
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=complaints,
+                pass_fds=self.held,
+                process_group=0,
+            )
+            try:
+                yield Fed(self, _verb(argv), process, said, complaints)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+                if process.stdin:
+                    with suppress(OSError):
+                        process.stdin.close()
+
+    def failure(self, verb: str, status: int, stderr: bytes) -> GitError:
+        """Return the error that says why git failed."""
+        return GitError(verb, status, f"{stderr.decode('utf-8', 'replace')}{self._refused()}")
 
     def _refused(self) -> str:
         """Return what the disk says to a small write, for git's messages seldom say why; empty when it takes it."""
@@ -187,6 +216,50 @@ class Git:
     def records(self, *argv: str, stdin: bytes = b"") -> list[str]:
         """Run git with `-z` output and return the NUL-separated records."""
         return split_records(self.run(*argv, stdin=stdin))
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A git process that reads what is written to it; what it says is kept in a file, so that neither waits."""
+
+    git: Git
+    verb: str
+    process: "subprocess.Popen[bytes]"
+    said: IO[bytes]
+    complaints: IO[bytes]
+
+    def write(self, data: bytes) -> None:
+        """Hand over some more.
+
+        Raises:
+            GitError: git has ended, and says why.
+        """
+        try:
+            if self.process.stdin:
+                self.process.stdin.write(data)
+        except BrokenPipeError as error:
+            raise self._failure() from error
+
+    def finish(self) -> bytes:
+        """Hand over the end, and return what git said.
+
+        Raises:
+            GitError: git's exit status was not 0.
+        """
+        try:
+            if self.process.stdin:
+                self.process.stdin.close()
+        except BrokenPipeError as error:
+            raise self._failure() from error
+        if self.process.wait():
+            raise self._failure()
+        self.said.seek(0)
+        return self.said.read()
+
+    def _failure(self) -> GitError:
+        status = self.process.wait()
+        self.complaints.seek(0)
+        return self.git.failure(self.verb, status, self.complaints.read())
 
 
 def _persistently(verb: str, ask: Callable[[], _Answer]) -> _Answer:

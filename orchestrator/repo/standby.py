@@ -16,6 +16,7 @@ Start = Callable[[Sequence[str]], "subprocess.Popen[bytes]"]
 
 # Less than any pipe holds: git can always take a whole bundle of questions, so that neither side waits for the other.
 _BUNDLE = 1 << 12
+_PAIRS = 32  # of tree ids, which is about as much
 _CHUNK = 1 << 16
 
 
@@ -155,19 +156,25 @@ class Comparison:
         # git echoes a line that is no object id: that marks where an answer ends, and no file name can foresee it.
         self._end = f"{secrets.token_hex(16)}\n".encode()
 
-    def compare(self, old: str, new: str) -> bytes:
-        """Return git's NUL-ended records of how the trees `old` and `new` (full ids) differ."""
+    def compare(self, pairs: Sequence[tuple[str, str]]) -> list[bytes]:
+        """Return git's NUL-ended records of how the two trees (full ids) of each pair differ."""
+        answers: list[bytes] = []
         with self._standby.asking() as process:
-            _write(process, f"{old} {new}\n".encode() + self._end)
-            if process.stdout is None:
-                raise ValueError("no pipe")
-            said = bytearray()
-            while not said.endswith(self._end):
-                chunk = os.read(process.stdout.fileno(), _CHUNK)
-                if not chunk:
-                    raise ValueError("git ended in the middle of an answer")
-                said += chunk
-        return bytes(said).removesuffix(self._end).partition(b"\n")[2]
+            for start in range(0, len(pairs), _PAIRS):
+                answers += self._ask(process, pairs[start : start + _PAIRS])
+        return answers
+
+    def _ask(self, process: "subprocess.Popen[bytes]", pairs: Sequence[tuple[str, str]]) -> list[bytes]:
+        _write(process, b"".join(f"{old} {new}\n".encode() + self._end for old, new in pairs))
+        if process.stdout is None:
+            raise ValueError("no pipe")
+        said = bytearray()
+        while not said.endswith(self._end) or said.count(self._end) < len(pairs):
+            chunk = os.read(process.stdout.fileno(), _CHUNK)
+            if not chunk:
+                raise ValueError("git ended in the middle of an answer")
+            said += chunk
+        return [answer.partition(b"\n")[2] for answer in bytes(said).split(self._end)[:-1]]
 
 
 class Answers:

@@ -186,21 +186,35 @@ def _in_any_case(
 
 def differences(git: Git, old: str, new: str) -> list[Change]:
     """Return every path that differs between two commits or trees, renames as a deletion and an addition."""
-    before, after = tree_of(git, old), tree_of(git, new)
-    records = split_records(git.compare(before, after)) if before != after else []
-    changes = []
+    return all_differences(git, [(old, new)])[0]
+
+
+def all_differences(git: Git, pairs: Sequence[tuple[str, str]]) -> list[list[Change]]:
+    """Return, for each pair of commits or trees, every path that differs, as `differences` does."""
+    return [list(_changes(split_records(said))) for said in git.compare(_trees(git, pairs))]
+
+
+def _trees(git: Git, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    unknown = sorted({commit for pair in pairs for commit in pair if _TREES.get(commit) is None})
+    for commit, found in zip(unknown, git.look_up([f"{commit}^{{tree}}" for commit in unknown]), strict=True):
+        if found is not None and _ID.fullmatch(commit):
+            _TREES.put(commit, found.id, 1)
+    return [(tree_of(git, old), tree_of(git, new)) for old, new in pairs]
+
+
+def _changes(records: Sequence[str]) -> Iterator[Change]:
     for facts, path in zip(records[::2], records[1::2], strict=True):
         old_mode, new_mode, old_blob, new_blob, _status = facts[1:].split(" ")
-        changes.append(Change(path, new_mode, new_blob, Entry(old_mode, old_blob)))
-    return changes
+        yield Change(path, new_mode, new_blob, Entry(old_mode, old_blob))
 
 
-def line_counts(git: Git, old: str, new: str) -> list[tuple[str, str, str]]:
-    """Return each path that differs between two commits, with the lines added and removed (`-` where it is no text)."""
-    before, after = tree_of(git, old), tree_of(git, new)
-    records = split_records(git.count(before, after)) if before != after else []
-    counted = (record.split("\t", 2) for record in records)
-    return [(path, added, removed) for added, removed, path in counted]
+def line_counts(git: Git, pairs: Sequence[tuple[str, str]]) -> list[list[tuple[str, str, str]]]:
+    """Return, for each pair of commits, the paths that differ with the lines added and removed (`-`: no text)."""
+    counted = []
+    for said in git.count(_trees(git, pairs)):
+        records = (record.split("\t", 2) for record in split_records(said))
+        counted.append([(path, added, removed) for added, removed, path in records])
+    return counted
 
 
 def blobs(git: Git, names: Iterable[str]) -> dict[str, bytes]:

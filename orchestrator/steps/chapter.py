@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from orchestrator import plan as planning
 from orchestrator import policy, render
 from orchestrator.clock import stamp
-from orchestrator.documents import edits, task_id
+from orchestrator.documents import task_id
 from orchestrator.documents.state import PhaseRow, PhaseStatus, Progress, State
 from orchestrator.documents.todo import Mark, Task, Todo
 from orchestrator.plaintext import one_line
@@ -152,16 +152,8 @@ def _state(chapter: Chapter, happened: Happened, phase: str, *, checkpoint: bool
     state = state.with_phase_rows(_rows(chapter, phase))
     state = state.with_progress(_progress(chapter, phase), lambda title: owner(chapter.plan, title) is not None)
     state = state.with_blocking(chapter.blocked)
-    for line in happened.decisions:
-        state = state.with_decision(f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed}`)")
-    return _trimmed(state)
-
-
-def _trimmed(state: State) -> State:
-    section = state.text.section("Decisions Log")
-    ours = [item.line for item in state.text.items(section) if state.text.content(item).endswith("`)")]
-    surplus = ours[: max(0, len(ours) - _DECISIONS)]
-    return State.of(edits.remove(state.text, surplus)) if surplus else state
+    decided = [f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed}`)" for line in happened.decisions]
+    return state.with_decisions(decided, lambda words: words.endswith("`)"), _DECISIONS) if decided else state
 
 
 def _rows(chapter: Chapter, phase: str) -> list[PhaseRow]:

@@ -12,16 +12,16 @@ from orchestrator.failure import Failure
 from orchestrator.plaintext import one_line
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
-from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
+from orchestrator.repo.commits import CANDIDATE, Draft, identity, writing
 from orchestrator.repo.guard import describe
-from orchestrator.repo.trees import GONE, Change, Entry, alike, blob_id, differences, entries
+from orchestrator.repo.trees import GONE, Change, Entry, alike, all_differences, blob_id, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
 from orchestrator.steps.message import Facts, landing_message
 from orchestrator.steps.opening import open_chapter
 from orchestrator.steps.overlay import Overlay, overlay
 from orchestrator.steps.project import Project
-from orchestrator.steps.results import result_document, summary
+from orchestrator.steps.results import result_document, summaries
 from orchestrator.steps.standing import Library, Situation, result_path, situation
 from orchestrator.steps.take_in import take_in
 
@@ -37,9 +37,19 @@ class Outcome:
 @dataclass(frozen=True)
 class _Candidate:
     attempt: Attempt
-    draft: Draft
+    paths: tuple[str, ...]
     checkpoint: int | None
     answer: bytes
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What an attempt brings: its changes on top of those before it, and a line for each file."""
+
+    attempt: Attempt
+    changes: Sequence[Change]
+    files: tuple[str, ...]
+    together: int
 
 
 def land(
@@ -65,10 +75,9 @@ def land(
     while queue and not cancel.is_set():
         batch = queue.pop(0)
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
-        chain, chapter = _candidates(project, now, batch, list(running), outcome)
+        chain, commits, chapter = _candidates(project, now, batch, list(running), outcome)
         if not chain:
             continue
-        commits = build(project.git, CANDIDATE, [candidate.draft for candidate in chain])
         project.say("candidate.built", ",".join(c.attempt.task for c in chain), commit=commits[-1])
         beyond = _beyond(project, now.commit, commits[-1], chain)
         if beyond:
@@ -107,7 +116,7 @@ def _untampered(project: Project, attempts: Sequence[Attempt], outcome: Outcome)
 
 def _beyond(project: Project, old: str, new: str, chain: Sequence[_Candidate]) -> str:
     """Return what the chain would change besides what its attempts did: a file can stand in a folder's place."""
-    meant = {change.path for candidate in chain for change in candidate.draft.changes}
+    meant = {path for candidate in chain for path in candidate.paths}
     extra = sorted({change.path for change in differences(project.git, old, new)} - meant)
     return f"it would also change what the branch has at: {', '.join(extra)}" if extra else ""
 
@@ -153,16 +162,21 @@ def _publish(
 
 def _candidates(
     project: Project, now: Situation, batch: Sequence[Attempt], running: Sequence[str], outcome: Outcome
-) -> tuple[list[_Candidate], Chapter]:
-    """Build the chain's drafts, with the documents after them; what cannot be one at all goes back into `outcome`."""
+) -> tuple[list[_Candidate], list[str], Chapter]:
+    """Build the chain, and the documents after it; what cannot be a candidate at all is sent back into `outcome`."""
     chapter = open_chapter(project, now, running)
     chain: list[_Candidate] = []
     fitting = _fitting(project, now, batch, outcome)
-    for attempt, changes in fitting:
-        candidate, chapter = _candidate(project, now, chapter, attempt, changes, len(fitting))
-        first = replace(candidate, draft=replace(candidate.draft, parent=now.commit))
-        chain.append(candidate if chain else first)
-    return chain, chapter
+    if not fitting:
+        return [], [], chapter
+    told = summaries(project.git, [attempt for attempt, _ in fitting])
+    with writing(project.git) as pen:
+        for (attempt, changes), files in zip(fitting, told, strict=True):
+            work = _Work(attempt, changes, files, len(fitting))
+            candidate, draft, chapter = _candidate(project, now, chapter, work)
+            pen.add(CANDIDATE, draft if chain else replace(draft, parent=now.commit))
+            chain.append(candidate)
+        return chain, pen.finish(), chapter
 
 
 def _fitting(
@@ -171,7 +185,8 @@ def _fitting(
     """Return the attempts that may be verified together, each with its changes on top of those before it."""
     standing = now.standing()
     fresh = [a for a in batch if a.task in now.plan.tasks and not standing.settled(a.task)]
-    changed = {attempt.ref: differences(project.git, attempt.base, attempt.commit) for attempt in fresh}
+    found = all_differences(project.git, [(attempt.base, attempt.commit) for attempt in fresh])
+    changed = {attempt.ref: changes for attempt, changes in zip(fresh, found, strict=True)}
     paths = sorted({change.path for changes in changed.values() for change in changes})
     tip = entries(project.git, now.commit, paths) if paths else {}
     fitting: list[tuple[Attempt, tuple[Change, ...]]] = []
@@ -226,14 +241,12 @@ def _candidate(
     project: Project,
     now: Situation,
     chapter: Chapter,
-    attempt: Attempt,
-    changes: Sequence[Change],
-    together: int,
-) -> tuple[_Candidate, Chapter]:
+    work: _Work,
+) -> tuple[_Candidate, Draft, Chapter]:
+    attempt, files = work.attempt, work.files
     task = now.plan.tasks[attempt.task]
     said = read_result(attempt)
-    files = summary(project.git, attempt)
-    verified = verifying.level(project, together)
+    verified = verifying.level(project, work.together)
     happened = Happened(
         slug=task.id,
         title=f"{task.title} landed",
@@ -248,8 +261,9 @@ def _candidate(
     message = landing_message(task, attempt, facts, verified, files, said)
     documents = page_changes(page, {result_path(task.id): answer})
     author = identity(one_line(attempt.agent, 60), "")
-    draft = Draft(message, (*changes, *documents), chapter.now, author=author)
-    return _Candidate(attempt, draft, page.checkpoint, answer), chapter
+    draft = Draft(message, (*work.changes, *documents), chapter.now, author=author)
+    paths = tuple(change.path for change in draft.changes)
+    return _Candidate(attempt, paths, page.checkpoint, answer), draft, chapter
 
 
 def page_changes(page: Page, more: dict[str, bytes]) -> tuple[Change, ...]:

@@ -14,9 +14,14 @@ _LISTED = 20
 
 
 def summary(git: Git, attempt: Attempt) -> tuple[str, ...]:
-    """Return one line per changed file: its path with the lines added and removed."""
-    counted = line_counts(git, attempt.base, attempt.commit)
-    return tuple(f"`{one_line(path)}` (+{added} -{removed})" for path, added, removed in counted)
+    """Return one line per file that the attempt changed: its path with the lines added and removed."""
+    return summaries(git, [attempt])[0]
+
+
+def summaries(git: Git, attempts: Sequence[Attempt]) -> list[tuple[str, ...]]:
+    """Return the summary of each attempt."""
+    counted = line_counts(git, [(attempt.base, attempt.commit) for attempt in attempts])
+    return [tuple(f"`{one_line(path)}` (+{added} -{gone})" for path, added, gone in files) for files in counted]
 
 
 def capped(lines: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def test_every_edit_changes_its_lines_alone() -> None:
         ["**Current phase**: TESTING"],
     )
     assert changed(SEED, state.with_field("Workflow", "w").render()) == ([], ["**Workflow**: w"])
-    assert changed(SEED, state.with_decision("why\nnot").render()) == ([], ["- why not"])
+    assert changed(SEED, state.with_decisions(["why\nnot"], lambda _: False, 40).render()) == ([], ["- why not"])
     assert changed(SEED, state.with_blocking({"t1": "boom"}).render()) == (["(none)"], ["- `t1`: boom"])
     rows = [PhaseRow("testing", PhaseStatus.BLOCKED, "1|2"), PhaseRow("New", PhaseStatus.PENDING)]
     assert changed(SEED, state.with_phase_rows(rows).render()) == (
@@ -100,7 +100,11 @@ def test_none_stands_exactly_when_the_list_is_empty() -> None:
 
 def test_sections_are_made_where_they_are_missing() -> None:
     state = State.parse(b"**Current phase**: A")
-    state = state.with_phase_rows([PhaseRow("A", PhaseStatus.PENDING)]).with_blocking({}).with_decision("d")
+    state = (
+        state.with_phase_rows([PhaseRow("A", PhaseStatus.PENDING)])
+        .with_blocking({})
+        .with_decisions(["d"], lambda _: False, 40)
+    )
     state = state.with_progress([Progress("t", done=False)], lambda _title: True)
     assert state.render() == (
         b"**Current phase**: A\n\n## Phase Status\n| Phase | Status | Entered | Completed |\n"
