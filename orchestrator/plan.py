@@ -83,7 +83,12 @@ def build(
     """
     names = tuple(phases) or phases_of(todo)
     tasks = {task.id: task for task in todo.tasks}
-    phase_of = {task.id: _phase(task, names, path) for task in todo.tasks}
+    of_headings: dict[tuple[str, ...], str] = {}
+    phase_of = {}
+    for task in todo.tasks:
+        if task.headings not in of_headings:
+            of_headings[task.headings] = _phase(task, names, path)
+        phase_of[task.id] = of_headings[task.headings]
     marked = specs if marked is None else marked
     by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
     drafts = frozenset(task for task, spec in marked.items() if spec.draft)
@@ -95,8 +100,9 @@ def build(
 
 def phases_of(todo: Todo) -> tuple[str, ...]:
     """Return the phases that the headings above tasks name: the default ones where any matches, else their own."""
-    headings = list(dict.fromkeys(heading for task in todo.tasks for heading in task.headings[:1]))
-    if not headings or any(match_phase(heading, DEFAULT_PHASES) for task in todo.tasks for heading in task.headings):
+    above = dict.fromkeys(task.headings for task in todo.tasks)
+    headings = list(dict.fromkeys(names[0] for names in above if names))
+    if not headings or any(match_phase(heading, DEFAULT_PHASES) for names in above for heading in names):
         return DEFAULT_PHASES
     return tuple(_label(heading) for heading in headings)
 
@@ -154,7 +160,7 @@ def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
 
 def _refuse_cycles(tasks: Mapping[str, Task], path: str) -> None:
     state: dict[str, int] = {}
-    for start in tasks:
+    for start in (task.id for task in tasks.values() if task.after):
         trail: list[tuple[str, Iterator[str]]] = []
         if start not in state:
             state[start] = 1

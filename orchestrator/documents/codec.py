@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from orchestrator.documents import fields, source
@@ -22,16 +23,13 @@ class Section:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Text:
-    """One document. Lines count from 1; an edit (see `edits`) gives a new one."""
+    """One document. Lines count from 1; an edit (see `edits`) gives a new one. Its structure is read when asked for."""
 
     path: str
     bom: str
     lines: tuple[str, ...]
-    scan: Scan
-    front: dict[str, Field]
-    bold: tuple[Field, ...]
 
     @classmethod
     def parse(cls, data: bytes, path: str) -> "Text":
@@ -40,14 +38,40 @@ class Text:
 
     @classmethod
     def of(cls, bom: str, lines: tuple[str, ...], path: str) -> "Text":
-        """The document these lines make."""
-        skip = _front_matter(lines, path)
-        scanned = scan(lines, skip, path)
-        front = _metadata(lines[1 : skip - 1], path) if skip else {}
-        bold = fields.bold(lines, scanned)
-        if len(bold) > fields.MAX:
-            raise DocumentError(path, bold[-1].line, f"more than {fields.MAX:,} bold fields", hint="split the document")
-        return cls(path, bom, lines, scanned, front, bold)
+        """The document these lines make, or a refusal."""
+        text = cls(path, bom, lines)
+        if text.front is not None and len(text.bold) > fields.MAX:
+            raise DocumentError(
+                path, text.bold[-1].line, f"more than {fields.MAX:,} bold fields", hint="split the document"
+            )
+        return text
+
+    @cached_property
+    def scan(self) -> Scan:
+        """What each line is."""
+        return scan(self.lines, self._skipped, self.path)
+
+    @cached_property
+    def front(self) -> dict[str, Field]:
+        """The front matter's fields by name."""
+        return _metadata(self.lines[1 : self._skipped - 1], self.path) if self._skipped else {}
+
+    @cached_property
+    def bold(self) -> tuple[Field, ...]:
+        """The bold fields, `**Name**: value`."""
+        return fields.bold(self.lines, self.scan)
+
+    @cached_property
+    def _skipped(self) -> int:
+        return _front_matter(self.lines, self.path)
+
+    def reworded(self, lines: tuple[str, ...]) -> "Text":
+        """The document with other words in lines that keep their shape: nothing is looked at again."""
+        text = Text(self.path, self.bom, lines)
+        text.__dict__.update(
+            {name: known for name, known in self.__dict__.items() if name in {"scan", "front", "bold"}}
+        )
+        return text
 
     def render(self) -> bytes:
         """The bytes this was parsed from, or those an edit made of them."""

@@ -1,6 +1,5 @@
 """Edits of a document: each gives a new one and leaves every byte it was not asked about alone."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ def replace(text: Text, changed: Mapping[int, str]) -> Text:
 
 def overwrite(text: Text, changed: Mapping[int, str]) -> Text:
     """Other text in these lines that keeps the shape of each: what they are, and where their words start, stays."""
-    return dataclasses.replace(text, lines=_replaced(text, changed)) if changed else text
+    return text.reworded(_replaced(text, changed)) if changed else text
 
 
 def _replaced(text: Text, changed: Mapping[int, str]) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import InTheWayError, NotNowError
 from orchestrator.repo.history import walk
-from orchestrator.repo.packing import join_packs
+from orchestrator.repo.packing import tidy
+from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claims, claims
@@ -32,6 +33,7 @@ from orchestrator.steps.take_in import adopt_ticks, take_in
 
 _PATIENCE = 5.0  # seconds a person's own git or editor is waited for when nothing else is left to do
 _LOOK_AGAIN = 1.0  # seconds between looks at the person's files while agents work
+_JUST_NOW = 0.1  # seconds between them when nothing is going on
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Leader:
         until: stop once this phase is complete; empty for all.
         inbox: where deliveries, landings and stop requests arrive.
         asked: set once somebody has asked the leader to stop.
+        looked: when a person's edits were taken in last, in monotonic seconds.
     """
 
     project: Project
@@ -69,6 +72,7 @@ class Leader:
     report: Report = field(default_factory=Report)
     _running: dict[str, Order] = field(default_factory=dict)
     asked: threading.Event = field(default_factory=threading.Event)
+    looked: float = float("-inf")
     _held: dict[str, float] = field(default_factory=dict)
     _held_for: set[str] = field(default_factory=set)
     _landing: threading.Thread | None = None
@@ -77,7 +81,6 @@ class Leader:
     _deadline: float = float("inf")
     _error: Exception | None = None
     _not_now: float | None = None
-    _looked: float = float("-inf")
     _claims: Claims = field(default_factory=Claims)
 
     def stop(self, signal: int) -> None:
@@ -165,10 +168,10 @@ class Leader:
     def _look(self) -> Situation:
         """Take in what a person changed, and read where things stand; while work goes on, look once a second."""
         clock = self.project.clock.monotonic()
-        due = clock - self._looked >= _LOOK_AGAIN or not self._running
+        due = clock - self.looked >= (_LOOK_AGAIN if self._running else _JUST_NOW)
         if due:
             take_in(self.project)
-            self._looked = clock
+            self.looked = clock
         now = self._situation()
         return self._situation() if due and adopt_ticks(self.project, now) else now
 
@@ -284,7 +287,7 @@ class Leader:
         def work() -> None:
             try:
                 outcome = land(self.project, self.library, waiting, running, self._halt)
-                join_packs(self.project.git, self.project.place)
+                tidy(self.project.git, self.project.place)
             except Exception as error:  # noqa: BLE001 - a thread's error must reach the leader, which raises it
                 self.inbox.put(Landed(Outcome(), error))
             else:
@@ -343,5 +346,7 @@ class Leader:
         if self.report.landed and not self._is_checkpoint(now.commit) and self._stops < 2:  # noqa: PLR2004
             publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
             now = self._situation()
+        tidy(self.project.git, self.project.place)
+        remember(self.project.place.git_dir, now.commit, now.ledger)
         self.report.conclude(now, claims(self.project.git))
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.process import reap
 from orchestrator.repo import heal
-from orchestrator.repo.attempts import Attempt, load
+from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps import dispatch
 from orchestrator.steps.project import Project
@@ -53,13 +53,12 @@ def _clear_scratch(project: Project) -> None:
 
 
 def _worktrees(project: Project, found: Findings) -> None:
-    recorded = {(attempt.task, attempt.number) for attempt in load(project.git)}
     for name in project.worktrees.names():
         task, _, number = name.rpartition("-")
         if name == VERIFY or not number.isdecimal():
             continue
         key = (task, int(number))
-        kept = None if key in recorded else dispatch.recover(project, *key)
+        kept = None if project.register.knows(*key) else dispatch.recover(project, *key)
         if kept is not None:
             found.recovered.append(kept)
             state = kept.failure.value if kept.failure else kept.fate.value

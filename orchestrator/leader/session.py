@@ -68,6 +68,7 @@ def run(leader: Leader) -> Report:
     """Carry the plan on from wherever it stands, and say how it ended."""
     become_subreaper()
     now = prepare(leader.project, leader.library)
+    leader.looked = leader.project.clock.monotonic()
     leader.check_until(now)
     preflight(leader.project, now, leader.agents, leader.asked)
     leader.project.guard.start()

@@ -103,15 +103,21 @@ def load(git: Git, task: str = "") -> list[Attempt]:
     return sorted(found, key=lambda attempt: (attempt.task, attempt.number))
 
 
+def named(ref: str) -> tuple[str, int]:
+    """Return the task and the number of the attempt that `ref` keeps."""
+    task, number = ref.removeprefix(f"{ROOT}/").rsplit("/", 1)
+    return task, int(number)
+
+
 def _parse(record: str) -> Attempt:
     ref, commit, seconds, message = record.split("\x1f", 3)
-    task, number = ref.removeprefix(f"{ROOT}/").rsplit("/", 1)
+    task, number = named(ref)
     body, _, block = message.rstrip("\n").rpartition("\n\n")
     facts = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
     failure = facts.get("Failure", "")
     return Attempt(
         task=task,
-        number=int(number),
+        number=number,
         commit=commit,
         base=facts.get("Base", ""),
         spec=facts.get("Spec-Sha", ""),

@@ -1,24 +1,26 @@
-"""Packing: the many small packs that landings and attempts leave are joined now and then, so that git stays quick.
+"""Packing: the many small packs and loose refs that attempts leave are joined now and then, so that git stays quick.
 
 Each write of ours is one pack, which costs one wait for the disk instead of one for each object. Joined by doubling
 sizes, every object is written a few times in all; nothing is dropped, reachable or not.
 """
 
+from orchestrator.repo.attempts import ROOT
 from orchestrator.repo.git import Git
 from orchestrator.repo.locate import Place
 
-_MANY = 40  # git's own default, gc.autoPackLimit, is 50
+_PACKS = 40  # git's own default, gc.autoPackLimit, is 50
+_REFS = 500  # 10,000 loose refs are read in 115 ms, packed ones in 21
 
 
-def join_packs(git: Git, place: Place) -> bool:
-    """Join small packs where there are many; True when that was done.
+def tidy(git: Git, place: Place) -> None:
+    """Join small packs and loose refs where there are many.
 
     Raises:
         GitError: git cannot, for example because the disk is full; nothing is lost.
     """
-    folder = place.git_dir / "objects" / "pack"
-    if sum(1 for _ in folder.glob("pack-*.pack")) <= _MANY:
-        return False
-    # A small window finds what matters: the same document before and after one task.
-    git.run("repack", "--geometric=2", "-d", "-q", "--window=2", "--no-write-bitmap-index")
-    return True
+    if sum(1 for _ in (place.git_dir / "objects" / "pack").glob("pack-*.pack")) > _PACKS:
+        # A small window finds what matters: the same document before and after one task.
+        git.run("repack", "--geometric=2", "-d", "-q", "--window=2", "--no-write-bitmap-index")
+    loose = place.git_dir / ROOT
+    if loose.is_dir() and sum(1 for _ in loose.iterdir()) > _REFS:
+        git.run("pack-refs", "--all", "--prune")

@@ -5,10 +5,10 @@ the same moment are written by one git process and share one wait for the disk.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.repo.attempts import ROOT, Attempt, draft, load
+from orchestrator.repo.attempts import ROOT, Attempt, draft, load, named
 from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
@@ -46,6 +46,7 @@ class Register:
     _settled: set[str] = field(default_factory=set)
     _highest: dict[str, int] = field(default_factory=dict)
     _read: bool = False
+    _unsorted: bool = True
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _queue: list[_Entry] = field(default_factory=list)
     _queueing: threading.Lock = field(default_factory=threading.Lock)
@@ -54,23 +55,46 @@ class Register:
         """Read what is recorded; once."""
         with self._lock:
             if not self._read:
-                for attempt in load(self.git):
-                    self._note(attempt)
+                self._tips = self._now()
+                for ref in self._tips:
+                    task, number = named(ref)
+                    self._highest[task] = max(number, self._highest.get(task, 0))
+                self._settled = set(self._highest)
                 self._read = True
 
-    def unsettled(self) -> Mapping[str, Sequence[Attempt]]:
-        """Return the attempts, oldest first, of every task that has not been `settle`d."""
+    def knows(self, task: str, number: int) -> bool:
+        """Whether that attempt is recorded."""
+        self.start()
+        return f"{ROOT}/{task}/{number}" in self._tips
+
+    def unsettled(self, settled: Callable[[str], bool]) -> Mapping[str, Sequence[Attempt]]:
+        """Return the attempts, oldest first, of the tasks that are not `settled`; the others' are let go."""
         self.start()
         with self._lock:
+            for task in [task for task in self._open if settled(task)]:
+                self.settle(task)
+            fresh = [task for task in self._settled if not settled(task)] if self._unsorted else []
+            self._unsorted = False
+            self._take_up(fresh)
             return {task: tuple(attempts) for task, attempts in self._open.items()}
+
+    def _take_up(self, tasks: Sequence[str]) -> None:
+        """Read what is recorded of `tasks`: in one go where there are several."""
+        if not tasks:
+            return
+        wanted = set(tasks)
+        self._settled -= wanted
+        self._open |= {task: [] for task in tasks}
+        for attempt in load(self.git, tasks[0] if len(tasks) == 1 else ""):
+            if attempt.task in wanted and self._tips.get(attempt.ref) == attempt.commit:
+                self._open[attempt.task].append(attempt)
 
     def of(self, task: str) -> Sequence[Attempt]:
         """Return every attempt at `task`, oldest first."""
         self.start()
         with self._lock:
             if task in self._settled:
-                self._settled.discard(task)
-                self._open[task] = [a for a in load(self.git, task) if self._tips.get(a.ref) == a.commit]
+                self._take_up([task])
             return tuple(self._open.get(task, ()))
 
     def highest(self, task: str) -> int:

@@ -14,7 +14,7 @@ from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import CANDIDATE, Draft, identity, writing
 from orchestrator.repo.guard import describe
-from orchestrator.repo.trees import GONE, Change, Entry, alike, all_differences, blob_id, differences, entries
+from orchestrator.repo.trees import GONE, Change, Entry, alike, all_differences, differences, entries
 from orchestrator.steps import verify as verifying
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
 from orchestrator.steps.message import Facts, landing_message
@@ -39,7 +39,6 @@ class _Candidate:
     attempt: Attempt
     paths: tuple[str, ...]
     checkpoint: int | None
-    answer: bytes
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,8 @@ def land(
 def _afterwards(now: Situation, chapter: Chapter, chain: Sequence[_Candidate], commits: Sequence[str]) -> Situation:
     """Return where things stand once the chain is the branch, without reading it all again."""
     landed = {candidate.attempt.task: commit for candidate, commit in zip(chain, commits, strict=True)}
-    answers = {candidate.attempt.task: blob_id(candidate.answer, now.commit) for candidate in chain}
     known = now.ledger.with_landed(landed, chapter.number, one_line(chapter.workflow))
-    return now.after(commits[-1], chapter.todo, chapter.state, known, answers)
+    return now.after(commits[-1], chapter.todo, chapter.state, known, landed.keys())
 
 
 def _untampered(project: Project, attempts: Sequence[Attempt], outcome: Outcome) -> list[Attempt]:
@@ -263,7 +261,7 @@ def _candidate(
     author = identity(one_line(attempt.agent, 60), "")
     draft = Draft(message, (*work.changes, *documents), chapter.now, author=author)
     paths = tuple(change.path for change in draft.changes)
-    return _Candidate(attempt, paths, page.checkpoint, answer), draft, chapter
+    return _Candidate(attempt, paths, page.checkpoint), draft, chapter
 
 
 def page_changes(page: Page, more: dict[str, bytes]) -> tuple[Change, ...]:

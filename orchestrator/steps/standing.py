@@ -1,6 +1,6 @@
 """Where the project stands, read from one commit: its documents, the ledger of what landed, the recorded attempts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -8,12 +8,13 @@ from orchestrator import plan as planning
 from orchestrator.documents.result import Result, Status
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
-from orchestrator.documents.todo import Todo
+from orchestrator.documents.todo import Mark, Todo
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.remembered import recall
 from orchestrator.repo.trees import blobs, entries
 
 TODO = "TODO.md"
@@ -50,10 +51,12 @@ class Library:
 
 @dataclass(frozen=True)
 class Results(Mapping[str, Result]):
-    """The results by task, read when they are asked for: those of landed tasks seldom are."""
+    """The results by task, read when they are asked for. What it counts and lists are those of tasks still open."""
 
     git: Git
+    commit: str
     ids: Mapping[str, str]
+    landed: Collection[str]
     library: Library
 
     def __getitem__(self, task: str) -> Result:
@@ -62,10 +65,26 @@ class Results(Mapping[str, Result]):
         Raises:
             DocumentError: it cannot be taken; with `file:line`.
         """
-        blob = self.ids[task]
+        blob = self._id(task)
         if blob not in self.library.results:
             self.library.results[blob] = Result.parse(blobs(self.git, [blob])[blob], result_path(task))
         return self.library.results[blob]
+
+    def _id(self, task: str) -> str:
+        """Return the blob id of a result: a landed task's is only looked for when it is asked for."""
+        if task in self.ids:
+            return self.ids[task]
+        found = entries(self.git, self.commit, [result_path(task)]) if task in self.landed else {}
+        if not found:
+            raise KeyError(task)
+        return found[result_path(task)].blob
+
+    def __contains__(self, task: object) -> bool:
+        try:
+            self._id(str(task))
+        except KeyError:
+            return False
+        return True
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)
@@ -86,7 +105,7 @@ class Situation:
     results: Mapping[str, Result]
     spec_ids: Mapping[str, str]
 
-    def after(self, commit: str, todo: Todo, state: State, known: Ledger, answers: Mapping[str, str]) -> "Situation":
+    def after(self, commit: str, todo: Todo, state: State, known: Ledger, answers: Collection[str]) -> "Situation":
         """Return the situation at `commit`, which landed tasks on top of this one: what reading it would give.
 
         Args:
@@ -94,13 +113,14 @@ class Situation:
             todo: TODO.md there.
             state: the state file there.
             known: the ledger there.
-            answers: the landed tasks with the blob ids of their results.
+            answers: the landed tasks.
         """
         if not isinstance(self.results, Results):
             raise TypeError("only a situation that was read from git has an afterwards")
         specs = {task: spec for task, spec in self.plan.specs.items() if task not in answers}
         plan = replace(self.plan, tasks={task.id: task for task in todo.tasks}, specs=specs)
-        results = replace(self.results, ids={**self.results.ids, **answers})
+        ids = {task: blob for task, blob in self.results.ids.items() if task not in answers}
+        results = replace(self.results, commit=commit, ids=ids, landed=known.landed)
         return Situation(commit, todo, state, plan, known, results, self.spec_ids)
 
     @property
@@ -151,11 +171,13 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     read = blobs(git, [found[path].blob for path in (TODO, STATE) if path in found])
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
-    landed = ledger(git, commit, (last.commit, last.ledger) if last else None)
-    ids, answers = _papers(git, commit, [task.id for task in todo.tasks])
-    specs = _specs(git, {task: blob for task, blob in ids.items() if task not in landed.landed}, library)
+    landed = ledger(git, commit, (last.commit, last.ledger)) if last else recalled(git, commit, todo)
+    ids, answers = _papers(git, commit, [task.id for task in todo.tasks if task.id not in landed.landed])
+    specs = _specs(git, ids, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
-    library.last = Situation(commit, todo, state, plan, landed, Results(git, answers, library), ids)
+    library.last = Situation(
+        commit, todo, state, plan, landed, Results(git, commit, answers, landed.landed, library), ids
+    )
     return library.last
 
 
@@ -163,6 +185,17 @@ def phases_in(state: State | None) -> tuple[str, ...]:
     """Return the phases the state file's table names, without COMPLETE and BLOCKED."""
     names = [row.name.strip().upper() for row in state.phases] if state else []
     return tuple(name for name in names if name not in {COMPLETE, planning.BLOCKED})
+
+
+def recalled(git: Git, commit: str, todo: Todo) -> Ledger:
+    """Return the ledger at `commit`, whose TODO.md is `todo`: what is remembered, if that agrees with the ticks."""
+    memory = recall(git.directory / ".git")
+    if memory is not None:
+        known = ledger(git, commit, memory)
+        ticked = {task.id for task in todo.tasks if task.mark is Mark.DONE}
+        if ticked == known.landed.keys() & {task.id for task in todo.tasks}:
+            return known
+    return ledger(git, commit)
 
 
 def no_plan() -> OrchestratorError:
@@ -174,9 +207,10 @@ def no_plan() -> OrchestratorError:
     )
 
 
-def _papers(git: Git, commit: str, tasks: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+def _papers(git: Git, commit: str, tasks: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the blob ids of the specs and results of `tasks`; other Markdown in that folder is a person's own."""
-    found = entries(git, commit, [SPECS.rstrip("/")])
+    wanted = [path for task in tasks for path in (spec_path(task), result_path(task))]
+    found = entries(git, commit, wanted) if wanted else {}
     specs, results = {}, {}
     for task in tasks:
         if spec_path(task) in found:

@@ -14,16 +14,16 @@ from orchestrator.documents.todo import Todo
 from orchestrator.errors import OrchestratorError
 from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.history import Ledger
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import Entry, blobs, entries
 from orchestrator.steps.standing import (
     CHECKPOINTS,
-    SPECS,
     STATE,
     TODO,
     Situation,
     phases_in,
+    recalled,
     result_path,
     spec_path,
 )
@@ -87,15 +87,17 @@ def look(sources: Sources) -> Situation | None:
     Raises:
         DocumentError: TODO.md, the state file or an open task's result cannot be taken; with `file:line`.
     """
-    found = _found(sources)
+    found = _found(sources, [TODO, STATE])
     read = _contents(sources, found, [TODO, STATE])
     if TODO not in read:
         return None
     todo = Todo.parse(read[TODO], TODO)
     state = State.parse(read[STATE], STATE) if STATE in read else None
-    known = ledger(sources.git, sources.tip) if sources.tip else Ledger({}, {}, 0, "")
-    shelf = _shelf(sources, found)
-    marked = _marked(sources, found, [task.id for task in todo.tasks if task.id not in known.landed])
+    known = recalled(sources.git, sources.tip, todo) if sources.tip else Ledger({}, {}, 0, "")
+    tasks = [task.id for task in todo.tasks if task.id not in known.landed]
+    found |= _found(sources, [path for task in tasks for path in (spec_path(task), result_path(task))])
+    shelf = _shelf(sources, found, tasks)
+    marked = _marked(sources, found, tasks)
     plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=marked)
     return Situation(sources.tip, todo, state, plan, known, _results(sources, found, plan, known), {})
 
@@ -108,10 +110,8 @@ def _marked(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> d
     return {paths[path]: Spec.parse(data, path) for path, data in speaking.items()}
 
 
-def _found(sources: Sources) -> dict[str, Entry]:
-    if not sources.tip:
-        return {}
-    return entries(sources.git, sources.tip, [TODO, STATE, SPECS.rstrip("/")])
+def _found(sources: Sources, paths: list[str]) -> dict[str, Entry]:
+    return entries(sources.git, sources.tip, paths) if sources.tip and paths else {}
 
 
 def _contents(sources: Sources, found: Mapping[str, Entry], paths: list[str]) -> dict[str, bytes]:
@@ -121,12 +121,9 @@ def _contents(sources: Sources, found: Mapping[str, Entry], paths: list[str]) ->
     return read | {path: data for path, data in fresh.items() if data is not None}
 
 
-def _shelf(sources: Sources, found: Mapping[str, Entry]) -> Shelf:
-    folder = sources.root / SPECS
-    fresh = [f"{SPECS}{item.name}" for item in folder.iterdir()] if folder.is_dir() else []
-    own = (path for path in {*found, *fresh} if path.startswith(SPECS) and path.endswith(".md"))
-    names = frozenset(path.removeprefix(SPECS).removesuffix(".md") for path in own if not path.endswith(".result.md"))
-    return Shelf(names, lambda task: _contents(sources, found, [spec_path(task)]).get(spec_path(task), b""))
+def _shelf(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> Shelf:
+    names = (task for task in tasks if spec_path(task) in found or (sources.root / spec_path(task)).is_file())
+    return Shelf(frozenset(names), lambda task: _contents(sources, found, [spec_path(task)]).get(spec_path(task), b""))
 
 
 def _results(sources: Sources, found: Mapping[str, Entry], plan: Plan, known: Ledger) -> dict[str, Result]:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.documents.todo import Mark, Todo
+from orchestrator.documents.codec import Text
+from orchestrator.documents.todo import Mark, Todo, _tasks, plain_tasks
 from orchestrator.errors import DocumentError
 
 
@@ -133,3 +134,27 @@ def test_adding_to_an_empty_document_and_below_prose() -> None:
 def test_a_title_that_reads_as_something_else_is_refused() -> None:
     with pytest.raises(DocumentError, match="cannot be added as a task"):
         Todo.parse(b"## P\n").add("a", "A (after: b)", "P")
+
+
+LINES = st.sampled_from(
+    [
+        "", " ", "# TODO", "# Other", "## Implementing", "## Phase 2: Testing ##", "### Deep", "#none", "text", "Text - [ ] x",
+        "(in brackets)", "    indented", "---", "===", "1. one", "> quote", "| a | b |", "```", "~~~", "<!-- c", "c -->", "* [ ] s: star",
+        "- plain item", "- [ ] a: one", "- [x] b: two", "- [X] c: three", "- [-] d: four", "- [ ] e: five (after: a)", "- [ ]  f: two spaces",
+        "- [ ] g: (half", "- [ ] h: whole)", "- [ ] i: arrow <-- CURRENT", "- [ ] no id here", "- [ ] T12: ticket", "- [ ] j: tail ",
+        "- [ ] k.lock: x", "- [ ] l:", "- [ ] m: `code`", "  - [ ] n: nested", "-  [ ] o: wide", "- [y] p: odd", "**Bold**: x", "- [ ] q: a # b",
+        "- [ ] r: ends >", "+ [ ] t: plus", "- [ ] A: a", "- [ ] a: twin", "\u2028", "text\r", "- [ ] u: cr\r", "- [ ] v: \u00a0", "[x]: /link",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(LINES, max_size=12))
+def test_a_plain_list_is_read_as_the_scanner_reads_it(lines: list[str]) -> None:
+    quick = plain_tasks(lines)
+    if quick is None:
+        return
+    assert quick == tuple(_tasks(Text.of("", tuple(lines) or ("",), "TODO.md")))
+
+
+def test_a_long_plain_list_needs_no_scanner() -> None:
+    assert plain_tasks(["# TODO", "", "A word.", "", "## Implementing", "", "- [x] a: one", "- [ ] b: two"]) is not None

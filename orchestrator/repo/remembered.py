@@ -1,0 +1,44 @@
+"""What is remembered of the ledger: as of one commit, so that a long history is not read again by each command.
+
+It is only ever a shortcut. Whoever uses it holds it against the tasks ticked in TODO.md at that commit, which every
+commit of ours keeps equal to the ledger, and reads the whole history where they differ.
+"""
+
+import json
+from pathlib import Path
+
+from orchestrator.repo.history import Ledger
+
+_FORMAT = 1
+
+
+def recall(git_dir: Path) -> tuple[str, Ledger] | None:
+    """Return the remembered commit with its ledger, or None."""
+    try:
+        facts = json.loads((git_dir / "orchestrator" / "ledger").read_bytes())
+        if facts["format"] != _FORMAT:
+            return None
+        known = Ledger(dict(facts["landed"]), dict(facts["reopened"]), int(facts["checkpoint"]), str(facts["workflow"]))
+        return str(facts["commit"]), known
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(git_dir: Path, commit: str, known: Ledger) -> None:
+    """Remember the ledger at `commit`; a full disk is no reason to fail for that."""
+    facts = {
+        "format": _FORMAT,
+        "commit": commit,
+        "checkpoint": known.checkpoint,
+        "workflow": known.workflow,
+        "reopened": known.reopened,
+        "landed": known.landed,
+    }
+    file = git_dir / "orchestrator" / "ledger"
+    temporary = file.with_suffix(".new")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
