@@ -18,7 +18,6 @@ _NOTES = (
     "KiB each: what .git grew by, per checkpoint, its attempt included; all landed in one run",
     "git's own commands show what the same question costs without a program around it",
 )
-_LEAST = 5  # calls of a verb: one takes well under a second
 _AHEAD = 16  # tasks still open when a brief is measured: a fresh session has something to take up
 
 
@@ -30,7 +29,7 @@ def growth(cache: Path, runs: int, sizes: Sequence[int], files: int) -> Report:
     repos = {size: _finished(cache, size, files) for size in sizes}
     tips = [repo.git("rev-parse", "HEAD") for repo in repos.values()]
     for name in (*_VERBS, *_PEERS):
-        _verb(report, name, repos, max(runs, _LEAST))
+        _verb(report, name, repos, runs)
     if [repo.git("rev-parse", "HEAD") for repo in repos.values()] != tips:
         raise WrongError("a run with nothing to do moved the branch")
     for size, repo in repos.items():
