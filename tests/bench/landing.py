@@ -52,8 +52,8 @@ def _size(report: Report, template: Repo, peer: Repo, runs: int, size: int, bran
 
 
 def _alone(ran: Ran) -> Ran:
-    """Return the part of a run from the plan read to the last task landed."""
-    return Ran(ran.moments("landed")[-1] - ran.moments("skipping")[-1])
+    """Return the part of a run after the base was proved: the verify worktree is there, and the loop starts."""
+    return Ran(ran.moments("landed")[-1] - ran.moments("verify.ended")[0])
 
 
 def check(repo: Repo, ran: Ran, size: int) -> int:
