@@ -21,8 +21,8 @@ def many(folder: Path, runs: int, agents: int, rounds: int, seconds: float, file
     template = projects.project(folder / "many", tasks, files, agent=_agent(seconds), jobs=agents)
     ran = []
     bare = []
-    for _ in range(runs):
-        repo = projects.copied(template, folder / "copy")
+    for number in range(runs):
+        repo = projects.copied(template, folder / f"run-{number}")
         ran.append(watched(repo))
         _check(repo, ran[-1], tasks)
         bare.append(_bare(folder, tasks, agents, seconds))

@@ -1,6 +1,7 @@
 """Growth: what the verbs cost on a finished project of so many checkpoints, what it takes on disk, and its brief."""
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -83,11 +84,10 @@ def _finished(cache: Path, size: int, files: int) -> Repo:
 
 def _packed(repo: Repo) -> int:
     """Return what a copy of .git takes once git has packed it."""
-    copy = projects.copied(repo, repo.root.parent / "packed")
-    copy.git("gc", "-q", "--prune=now")
-    size = projects.on_disk(copy)
-    projects.forget(copy.root)
-    return size
+    with tempfile.TemporaryDirectory(dir=repo.root.parent) as place:
+        copy = projects.copied(repo, Path(place) / "repo")
+        copy.git("gc", "-q", "--prune=now")
+        return projects.on_disk(copy)
 
 
 def _objects(repo: Repo) -> int:

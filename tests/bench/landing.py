@@ -24,7 +24,6 @@ def landing(folder: Path, runs: int, sizes: Sequence[int], files: int, merges: i
         template = projects.project(folder / f"landing-{size}", size, files)
         projects.finish_attempts(template, size)
         _size(report, template, peer, runs, size, branches[:size])
-        projects.forget(template.root)
     found = [float(row["ms a task"] or 0) for row in report.rows if row["case"] == _WHOLE]
     report.notes += [
         f"a task of {size:,} costs {cost / found[0]:.2f} of one of {sizes[0]:,}"
@@ -34,17 +33,16 @@ def landing(folder: Path, runs: int, sizes: Sequence[int], files: int, merges: i
 
 
 def _size(report: Report, template: Repo, peer: Repo, runs: int, size: int, branches: Sequence[str]) -> None:
-    copy = template.root.parent / "copy"
     ran: list[Ran] = []
     merged: dict[str, list[Ran]] = {name: [] for name in peers.SETTINGS}
     verified = 0
-    for _ in range(runs):
-        repo = projects.copied(template, copy)
+    for number in range(runs):
+        place = template.root.parent / f"run-{size}-{number}"
+        repo = projects.copied(template, place / "ours")
         ran.append(watched(repo))
         verified = check(repo, ran[-1], size)
         for name, settings in peers.SETTINGS.items():
-            merged[name].append(peers.merges(projects.copied(peer, copy), branches, settings))
-    projects.forget(copy)
+            merged[name].append(peers.merges(projects.copied(peer, place / name), branches, settings))
     ours = costs.add(report, _WHOLE, size, ran, verified=verified)
     costs.add(report, "  its landing alone", size, [_alone(each) for each in ran])
     for name, each in merged.items():
