@@ -9,11 +9,10 @@ from harness import Repo
 
 from bench import costs, peers, projects
 from bench.report import Report
-from bench.watching import Ran, WrongError, watched
+from bench.watching import MIB, Ran, WrongError, watched
 
 _WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
 _TOGETHER = 0.05  # seconds between two landings of one batch, at most
-_MIB = 1024 * 1024
 _NOTES = (
     f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150; a batch counts evenly",
     "bare git commands run one after another in a repository without plan, and keep one line of state",
@@ -80,11 +79,11 @@ def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.C
     moments = steady(middle.moments("landed"), middle.moments("attempt.started")[0])
     report.series[case.name] = {
         f"ms a task, in windows of {_WINDOW}": windows(moments),
-        "MiB at second": [(round(at, 1), round(held / _MIB, 1)) for at, held in middle.memory[::step]],
+        "MiB at second": [(round(at, 1), round(held / MIB, 1)) for at, held in middle.memory[::step]],
     }
     more = {
         "drift": drift(moments),
-        "MiB peak": max(each.peak for each in ran) / _MIB,
+        "MiB peak": max(each.peak for each in ran) / MIB,
         "KiB a task": grown / case.tasks / 1024,
     }
     return costs.add(report, case.name, case.tasks, ran, **more)

@@ -7,14 +7,16 @@ from harness import Repo
 
 from bench import costs, peers, projects
 from bench.report import Report
-from bench.watching import Ran, WrongError, watched
+from bench.watching import MIB, Ran, WrongError, watched
 
 _WHOLE = "orchestrator run"
 
 
 def landing(folder: Path, runs: int, sizes: Sequence[int], files: int, merges: int) -> Report:
     """Measure each size: all of a plan's finished attempts landed by one `orchestrator run`."""
-    report = Report(f"Landing finished attempts, {files:,} files", (*costs.COLUMNS, "verified"), notes=[*costs.NOTES])
+    report = Report(
+        f"Landing finished attempts, {files:,} files", (*costs.COLUMNS, "verified", "MiB peak"), notes=[*costs.NOTES]
+    )
     report.notes.append(
         f"git merge is measured on at most {merges} branches of a repository without plan, and keeps no state"
     )
@@ -43,7 +45,8 @@ def _size(report: Report, template: Repo, peer: Repo, runs: int, size: int, bran
         verified = check(repo, ran[-1], size)
         for name, settings in peers.SETTINGS.items():
             merged[name].append(peers.merges(projects.copied(peer, place / name), branches, settings))
-    ours = costs.add(report, _WHOLE, size, ran, verified=verified)
+    peak = max(each.peak for each in ran) / MIB
+    ours = costs.add(report, _WHOLE, size, ran, verified=verified, **{"MiB peak": peak})
     costs.add(report, "  its landing alone", size, [_alone(each) for each in ran])
     for name, each in merged.items():
         costs.add(report, f"git merge, {name}", len(branches), each, ours)
