@@ -8,9 +8,8 @@ from harness import Repo
 
 from bench import projects
 from bench.report import Report, ratio
-from bench.watching import Ran, WrongError, timed, watched
+from bench.watching import MIB, Ran, WrongError, timed, watched
 
-_MIB = 1024 * 1024
 _COLUMNS = ("case", "tasks", "runs", "seconds", "ratio", "fastest", "median", "p95", "slowest", "MiB peak")
 
 
@@ -21,8 +20,8 @@ def many(folder: Path, runs: int, agents: int, rounds: int, seconds: float, file
     template = projects.project(folder / "many", tasks, files, agent=_agent(seconds), jobs=agents)
     ran = []
     bare = []
-    for _ in range(runs):
-        repo = projects.copied(template, folder / "copy")
+    for number in range(runs):
+        repo = projects.copied(template, folder / f"run-{number}")
         ran.append(watched(repo))
         _check(repo, ran[-1], tasks)
         bare.append(_bare(folder, tasks, agents, seconds))
@@ -54,7 +53,7 @@ def _agent(seconds: float) -> str:
 
 def _ours(report: Report, ran: Sequence[Ran], tasks: int, least: float) -> None:
     took = median(each.seconds for each in ran)
-    peak = max(each.peak for each in ran) / _MIB
+    peak = max(each.peak for each in ran) / MIB
     report.row(
         case="orchestrator run", tasks=tasks, runs=len(ran), seconds=took, ratio=ratio(took, least), MiB_peak=peak
     )

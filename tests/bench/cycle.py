@@ -9,12 +9,12 @@ from harness import Repo
 
 from bench import costs, peers, projects
 from bench.report import Report
-from bench.watching import Ran, WrongError, watched
+from bench.watching import MIB, Ran, WrongError, watched
 
 _WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
-_MIB = 1024 * 1024
+_TOGETHER = 0.05  # seconds between two landings of one batch, at most
 _NOTES = (
-    f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150",
+    f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150; a batch counts evenly",
     "bare git commands run one after another in a repository without plan, and keep one line of state",
     "engines keep no code and no worktree: their tasks are steps that return a number",
 )
@@ -41,34 +41,31 @@ def cycle(folder: Path, runs: int, cases: Sequence[Case], python: Path) -> Repor
     if gone and any(case.engines for case in cases):
         names = ", ".join(engine.name for engine in gone)
         report.notes.append(f"skipped, for {python} does not have them (python -m bench peers): {names}")
-    for case in cases:
-        _case(report, folder, runs, case, python)
+    for number, case in enumerate(cases):
+        _case(report, folder / str(number), runs, case, python)
     return report
 
 
 def _case(report: Report, folder: Path, runs: int, case: Case, python: Path) -> None:
     template = projects.project(folder / "cycle", case.tasks, case.files, agent=case.agent, jobs=case.jobs)
     peer = projects.code(folder / "peer", case.files)
-    copy = folder / "copy"
     ran: list[Ran] = []
     others: dict[tuple[str, int], list[Ran]] = {}
     grown = 0
-    for _ in range(runs):
-        repo = projects.copied(template, copy)
+    for number in range(runs):
+        repo = projects.copied(template, folder / f"ours-{number}")
         empty = projects.on_disk(repo)
         ran.append(watched(repo))
         check(repo, case.tasks)
         grown = projects.on_disk(repo) - empty
         for name, settings in peers.SETTINGS.items() if case.bare else ():
-            found = peers.bare_git(projects.copied(peer, copy), case.bare, settings)
+            found = peers.bare_git(projects.copied(peer, folder / f"{name}-{number}"), case.bare, settings)
             others.setdefault((f"bare git commands, {name}", case.bare), []).append(found)
         for engine in _engines(case, python):
             others.setdefault((engine.name, case.tasks), []).append(peers.stepped(python, engine, case.tasks, folder))
     ours = _ours(report, case, ran, grown)
     for (name, tasks), found in others.items():
         costs.add(report, f"  {name}", tasks, found, ours)
-    for made in (template.root, peer.root, copy):
-        projects.forget(made)
 
 
 def _engines(case: Case, python: Path) -> Iterator[peers.Engine]:
@@ -79,31 +76,43 @@ def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.C
     """Add our row and return what a task cost."""
     middle = sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
     step = max(1, len(middle.memory) // 100)
+    moments = steady(middle.moments("landed"), middle.moments("attempt.started")[0])
     report.series[case.name] = {
-        f"ms a task, in windows of {_WINDOW}": windows(middle.moments("landed")),
-        "MiB at second": [(round(at, 1), round(held / _MIB, 1)) for at, held in middle.memory[::step]],
+        f"ms a task, in windows of {_WINDOW}": windows(moments),
+        "MiB at second": [(round(at, 1), round(held / MIB, 1)) for at, held in middle.memory[::step]],
     }
     more = {
-        "drift": drift(middle.moments("landed")),
-        "MiB peak": max(each.peak for each in ran) / _MIB,
+        "drift": drift(moments),
+        "MiB peak": max(each.peak for each in ran) / MIB,
         "KiB a task": grown / case.tasks / 1024,
     }
     return costs.add(report, case.name, case.tasks, ran, **more)
 
 
-def windows(landed: Sequence[float]) -> list[float]:
-    """Return the milliseconds a task in each window of a hundred, in the order they landed."""
-    edges = landed[_WINDOW - 1 :: _WINDOW]
+def steady(landed: Sequence[float], start: float = 0.0) -> list[float]:
+    """Return when each task was done, if the tasks that land together are done one after another since the last ones."""
+    edges = [number for number, (at, after) in enumerate(pairwise(landed)) if after - at > _TOGETHER]
+    moments: list[float] = []
+    for last in [*edges, len(landed) - 1]:
+        count = last + 1 - len(moments)
+        began = moments[-1] if moments else start
+        moments += [began + (landed[last] - began) * number / count for number in range(1, count + 1)]
+    return moments
+
+
+def windows(moments: Sequence[float]) -> list[float]:
+    """Return the milliseconds a task in each window of a hundred."""
+    edges = moments[_WINDOW - 1 :: _WINDOW]
     return [round((after - before) / _WINDOW * 1000, 3) for before, after in pairwise(edges)]
 
 
-def drift(landed: Sequence[float]) -> float | None:
+def drift(moments: Sequence[float]) -> float | None:
     """Return the cost of the last hundred tasks by that of the tasks around the hundredth; None where there are few."""
-    if len(landed) < 3 * _WINDOW:
+    if len(moments) < 3 * _WINDOW:
         return None
     half = _WINDOW // 2
-    first = landed[_WINDOW + half - 1] - landed[half - 1]
-    return (landed[-1] - landed[-_WINDOW - 1]) / first
+    first = moments[_WINDOW + half - 1] - moments[half - 1]
+    return (moments[-1] - moments[-_WINDOW - 1]) / first
 
 
 def check(repo: Repo, tasks: int) -> None:

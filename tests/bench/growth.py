@@ -1,6 +1,7 @@
 """Growth: what the verbs cost on a finished project of so many checkpoints, what it takes on disk, and its brief."""
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -18,7 +19,6 @@ _NOTES = (
     "KiB each: what .git grew by, per checkpoint, its attempt included; all landed in one run",
     "git's own commands show what the same question costs without a program around it",
 )
-_LEAST = 5  # calls of a verb: one takes well under a second
 _AHEAD = 16  # tasks still open when a brief is measured: a fresh session has something to take up
 
 
@@ -30,7 +30,7 @@ def growth(cache: Path, runs: int, sizes: Sequence[int], files: int) -> Report:
     repos = {size: _finished(cache, size, files) for size in sizes}
     tips = [repo.git("rev-parse", "HEAD") for repo in repos.values()]
     for name in (*_VERBS, *_PEERS):
-        _verb(report, name, repos, max(runs, _LEAST))
+        _verb(report, name, repos, runs)
     if [repo.git("rev-parse", "HEAD") for repo in repos.values()] != tips:
         raise WrongError("a run with nothing to do moved the branch")
     for size, repo in repos.items():
@@ -84,11 +84,10 @@ def _finished(cache: Path, size: int, files: int) -> Repo:
 
 def _packed(repo: Repo) -> int:
     """Return what a copy of .git takes once git has packed it."""
-    copy = projects.copied(repo, repo.root.parent / "packed")
-    copy.git("gc", "-q", "--prune=now")
-    size = projects.on_disk(copy)
-    projects.forget(copy.root)
-    return size
+    with tempfile.TemporaryDirectory(dir=repo.root.parent) as place:
+        copy = projects.copied(repo, Path(place) / "repo")
+        copy.git("gc", "-q", "--prune=now")
+        return projects.on_disk(copy)
 
 
 def _objects(repo: Repo) -> int:

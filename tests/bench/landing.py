@@ -7,14 +7,16 @@ from harness import Repo
 
 from bench import costs, peers, projects
 from bench.report import Report
-from bench.watching import Ran, WrongError, watched
+from bench.watching import MIB, Ran, WrongError, watched
 
 _WHOLE = "orchestrator run"
 
 
 def landing(folder: Path, runs: int, sizes: Sequence[int], files: int, merges: int) -> Report:
     """Measure each size: all of a plan's finished attempts landed by one `orchestrator run`."""
-    report = Report(f"Landing finished attempts, {files:,} files", (*costs.COLUMNS, "verified"), notes=[*costs.NOTES])
+    report = Report(
+        f"Landing finished attempts, {files:,} files", (*costs.COLUMNS, "verified", "MiB peak"), notes=[*costs.NOTES]
+    )
     report.notes.append(
         f"git merge is measured on at most {merges} branches of a repository without plan, and keeps no state"
     )
@@ -24,7 +26,6 @@ def landing(folder: Path, runs: int, sizes: Sequence[int], files: int, merges: i
         template = projects.project(folder / f"landing-{size}", size, files)
         projects.finish_attempts(template, size)
         _size(report, template, peer, runs, size, branches[:size])
-        projects.forget(template.root)
     found = [float(row["ms a task"] or 0) for row in report.rows if row["case"] == _WHOLE]
     report.notes += [
         f"a task of {size:,} costs {cost / found[0]:.2f} of one of {sizes[0]:,}"
@@ -34,26 +35,26 @@ def landing(folder: Path, runs: int, sizes: Sequence[int], files: int, merges: i
 
 
 def _size(report: Report, template: Repo, peer: Repo, runs: int, size: int, branches: Sequence[str]) -> None:
-    copy = template.root.parent / "copy"
     ran: list[Ran] = []
     merged: dict[str, list[Ran]] = {name: [] for name in peers.SETTINGS}
     verified = 0
-    for _ in range(runs):
-        repo = projects.copied(template, copy)
+    for number in range(runs):
+        place = template.root.parent / f"run-{size}-{number}"
+        repo = projects.copied(template, place / "ours")
         ran.append(watched(repo))
         verified = check(repo, ran[-1], size)
         for name, settings in peers.SETTINGS.items():
-            merged[name].append(peers.merges(projects.copied(peer, copy), branches, settings))
-    projects.forget(copy)
-    ours = costs.add(report, _WHOLE, size, ran, verified=verified)
+            merged[name].append(peers.merges(projects.copied(peer, place / name), branches, settings))
+    peak = max(each.peak for each in ran) / MIB
+    ours = costs.add(report, _WHOLE, size, ran, verified=verified, **{"MiB peak": peak})
     costs.add(report, "  its landing alone", size, [_alone(each) for each in ran])
     for name, each in merged.items():
         costs.add(report, f"git merge, {name}", len(branches), each, ours)
 
 
 def _alone(ran: Ran) -> Ran:
-    """Return the part of a run from the plan read to the last task landed."""
-    return Ran(ran.moments("landed")[-1] - ran.moments("skipping")[-1])
+    """Return the part of a run after the base was proved: the verify worktree is there, and the loop starts."""
+    return Ran(ran.moments("landed")[-1] - ran.moments("verify.ended")[0])
 
 
 def check(repo: Repo, ran: Ran, size: int) -> int:

@@ -126,6 +126,13 @@ def test_cost_over_time_is_the_mean_of_a_hundred() -> None:
     assert cycle.drift(steady[:200]) is None
 
 
+def test_tasks_that_land_together_are_counted_evenly() -> None:
+    assert cycle.steady([4.0, 4.001, 4.002, 4.003, 5.0, 5.001], 2.0) == pytest.approx(
+        [2.5, 3, 3.5, 4, 4.5, 5], abs=0.01
+    )
+    assert cycle.steady([1.0, 2.0, 3.0]) == [1.0, 2.0, 3.0]
+
+
 def test_spans_are_taken_task_by_task() -> None:
     told = [
         Told(at, name, task, {})

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from harness import Repo
 
+MIB = 1024 * 1024
 _EVERY = 0.2  # seconds between looks at the memory
 
 
