@@ -150,6 +150,12 @@ def _phase(text: Text) -> str:
 
 def _rows(text: Text) -> Iterator[PhaseRow]:
     found = table.read(text, text.section("Phase Status"))
+    if found and not {"phase", "status"} <= set(found.columns):
+        raise text.error(
+            found.line,
+            "the phase table has no columns `Phase` and `Status`",
+            hint=f"start it with the line: | {' | '.join(_COLUMNS)} |",
+        )
     for row in found.rows if found else ():
         yield PhaseRow(row.cell("Phase"), _status(text, row), row.cell("Entered"), row.cell("Completed"), row.line)
 
