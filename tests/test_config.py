@@ -465,7 +465,7 @@ def test_a_file_of_more_than_128_kib_is_refused(home: Path) -> None:
     error = refusal(home, "#\n" * (1 << 16) + "#")
     assert (str(error), error.hint) == (
         "orchestrator.toml:65537: larger than 128 KiB",
-        "put orchestrator's keys into a short orchestrator.toml of their own",
+        "move what is not orchestrator's to a file of its own",
     )
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from orchestrator.agents.entry import Entry, Step, meant
 from orchestrator.config.places import places
-from orchestrator.config.tables import refusal, table
+from orchestrator.config.tables import read, refusal, table
 from orchestrator.errors import Exit, OrchestratorError
 
-_LARGEST = 1 << 20  # bytes
+_LARGEST = 1 << 22  # characters: a hundred thousand attempts
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,11 @@ class Script:
             OrchestratorError: it cannot be read (`Exit.MISSING`) or is not a script (`Exit.PRECONDITION`).
         """
         try:
-            with path.open("rb") as file:
-                data = file.read(_LARGEST + 1)
+            text = read(path, str(path), _LARGEST)
         except OSError as error:
             said = f"cannot read the script: {error.strerror}"
             raise OrchestratorError(said, where=str(path), hint="correct the path", code=Exit.MISSING) from error
-        if len(data) > _LARGEST:
-            line = data.count(b"\n") + 1
-            raise refusal(f"{path}:{line}", "a script larger than 1 MiB", "leave `task` out where all do the same")
-        return cls.parse(_decoded(data, str(path)), str(path))
+        return cls.parse(text, str(path))
 
     @classmethod
     def parse(cls, text: str, name: str) -> "Script":
@@ -58,8 +54,8 @@ class Script:
         Raises:
             OrchestratorError: the text is not a script; with `file:line` and the key.
         """
-        held = table(text, name)
-        for key in held.keys() - {"attempt"}:
+        held = table(text, name, _LARGEST)
+        for key in [key for key in held if key != "attempt"]:
             line = places(text).get((key,), 1)
             raise refusal(f"{name}:{line}", f"{key}: unknown key", meant(key, ["attempt"]))
         attempts = held.get("attempt", [])
@@ -79,11 +75,3 @@ class Script:
         named = (*self._by_task.get(task, ()), *self._by_task.get("", ()))
         fitting = [step for step in named if step.attempt in {0, attempt}]
         return max(fitting, key=lambda s: (bool(s.task), bool(s.attempt)), default=None)
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise refusal(f"{name}:{line}", "not UTF-8", "save it as UTF-8") from error

@@ -7,12 +7,11 @@ from typing import Any
 
 from orchestrator.config.keys import KEYS, SECTIONS, KeyPath
 from orchestrator.config.places import places
-from orchestrator.config.tables import refusal, table
+from orchestrator.config.tables import read, refusal, table
 from orchestrator.errors import OrchestratorError
 
 FILE = "orchestrator.toml"
 _SHARED = "pyproject.toml"
-_LARGEST = 1 << 17  # bytes: as many keys as fit in are read in a quarter of a second
 
 
 @dataclass(frozen=True)
@@ -81,18 +80,10 @@ def _text(file: Path, name: str) -> str | None:
     try:
         if not file.is_file() and not file.is_dir():  # a pipe would be waited for
             return None
-        with file.open("rb") as opened:
-            data = opened.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            line, hint = data.count(b"\n") + 1, f"put orchestrator's keys into a short {FILE} of their own"
-            raise refusal(f"{name}:{line}", "larger than 128 KiB", hint)
-        return data.decode("utf-8-sig")
+        return read(file, name)
     except OSError as error:
         hint = f"make it a file that you may read: ls -ld {name}"
         raise refusal(f"{name}:1", f"cannot be read: {error.strerror}", hint) from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise refusal(f"{name}:{line}", "not UTF-8", "save it as UTF-8") from error
 
 
 def _flat(table: Mapping[str, Any]) -> dict[KeyPath, Any]:

@@ -157,11 +157,11 @@ def _rows(text: Text) -> Iterator[PhaseRow]:
             hint=f"start it with the line: | {' | '.join(_COLUMNS)} |",
         )
     for row in found.rows if found else ():
-        yield PhaseRow(row.cell("Phase"), _status(text, row), row.cell("Entered"), row.cell("Completed"), row.line)
+        yield PhaseRow(row.cell("phase"), _status(text, row), row.cell("entered"), row.cell("completed"), row.line)
 
 
 def _status(text: Text, row: table.Row) -> PhaseStatus:
-    word = row.cell("Status")
+    word = row.cell("status")
     try:
         return PhaseStatus(fold(word).replace(" ", "_").replace("-", "_").upper())
     except ValueError:
@@ -182,7 +182,7 @@ def _with_row(text: Text, row: PhaseRow) -> Text:
     if found is None:
         return edits.append_lines(text, section, [*head, fresh])
     for known in found.rows:
-        if fold(known.cell("Phase")) == fold(row.name):
+        if fold(known.cell("phase")) == fold(row.name):
             changes = {column: value for column, value in row.cells().items() if column != "phase"}
             return table.change(text, found, known.line, changes)
     return edits.insert(text, found.last, [table.row(row.cells(), found.columns)])
