@@ -56,8 +56,7 @@ class Register:
         with self._lock:
             if not self._read:
                 self._tips = self._now()
-                for ref in self._tips:
-                    task, number = named(ref)
+                for task, number in filter(None, map(named, self._tips)):
                     self._highest[task] = max(number, self._highest.get(task, 0))
                 self._settled = set(self._highest)
                 self._read = True
