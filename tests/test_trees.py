@@ -36,13 +36,15 @@ def test_a_folder_is_one_whatever_the_id_before_it_ends_with(repo: Repo) -> None
 
 
 @pytest.mark.parametrize("name", ['"a"', '"', '"a', 'a"', "\\", "a\\nb", " ", "a ", ":a", "-a", "\u00fc"])
-def test_a_file_is_stored_under_its_own_name_with_its_own_content(repo: Repo, name: str) -> None:
+@pytest.mark.parametrize("attributes", ["", "* text=auto\n"], ids=["as it is", "by git"])
+def test_a_file_is_stored_under_its_own_name_with_its_own_content(repo: Repo, name: str, attributes: str) -> None:
+    repo.write(".gitattributes", attributes)
     repo.write("a", "another")
     (repo.root / name).write_text("its own")
-    git = Git(repo.root, repo.env)
-    seen = snapshot.take(git, repo.root / ".git", repo.root, repo.git("rev-parse", "HEAD"), None)
-    taken = {change.path: str(change.blob) for change in seen.changes}
-    assert blobs(git, [taken[name]]) == {taken[name]: b"its own"}
+    git, base = Git(repo.root, repo.env), repo.git("rev-parse", "HEAD")
+    seen = snapshot.take(git, repo.root / ".git", repo.root, base, None)
+    commit = build(git, "refs/heads/made", [Draft("made", seen.changes, WHEN, parent=base)])[0]
+    assert blobs(git, [f"{commit}:{name}"]) == {f"{commit}:{name}": b"its own"}
 
 
 def test_a_name_that_ends_with_a_return_is_not_read_without_it(repo: Repo) -> None:
