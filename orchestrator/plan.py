@@ -4,8 +4,9 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 
+from orchestrator.documents.source import shown
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.todo import Mark, Task, Todo
 from orchestrator.errors import DocumentError
@@ -15,6 +16,9 @@ DEFAULT_PHASES = ("PLANNING", "IMPLEMENTING", "TESTING", "DEPLOYING")
 COMPLETE = "COMPLETE"
 BLOCKED = "BLOCKED"
 PERSON = "person"  # the agent a spec names when no agent is to do it
+_COMPARED = 1_000  # tasks that a mistyped name is compared with: each comparison costs as much as reading ten lines
+_CIRCLE = 5  # of its tasks, those an error names
+_NUMBERS = re.compile(r"(?:phase\s+\d+\s*[:.-]\s*)*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,12 @@ def build(
     """
     names = tuple(phases) or phases_of(todo)
     tasks = {task.id: task for task in todo.tasks}
+    meant = {stem(phase): phase for phase in reversed(names)}
     of_headings: dict[tuple[str, ...], str] = {}
     phase_of = {}
     for task in todo.tasks:
         if task.headings not in of_headings:
-            of_headings[task.headings] = _phase(task, names, path)
+            of_headings[task.headings] = _phase(task, names, meant, path)
         phase_of[task.id] = of_headings[task.headings]
     marked = specs if marked is None else marked
     by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
@@ -102,17 +107,26 @@ def phases_of(todo: Todo) -> tuple[str, ...]:
     """Return the phases that the headings above tasks name: the default ones where any matches, else their own."""
     above = dict.fromkeys(task.headings for task in todo.tasks)
     headings = list(dict.fromkeys(names[0] for names in above if names))
-    if not headings or any(match_phase(heading, DEFAULT_PHASES) for names in above for heading in names):
+    usual = {stem(phase) for phase in DEFAULT_PHASES}
+    if not headings or any(stem(heading) in usual for names in above for heading in names):
         return DEFAULT_PHASES
-    return tuple(_label(heading) for heading in headings)
+    own = dict.fromkeys(map(_label, headings))
+    return tuple(label for label in own if label not in {"", COMPLETE, BLOCKED}) or DEFAULT_PHASES
 
 
 def _label(heading: str) -> str:
-    unnumbered = re.sub(r"^phase\s+\d+\s*[:.-]\s*", "", heading, flags=re.IGNORECASE)
-    return re.sub(r"\s*\([^()]*\)\s*$", "", unnumbered).upper()
+    """Return a phase's heading without its numbers before and its notes in brackets behind."""
+    numbers = _NUMBERS.match(heading)
+    start, stop = numbers.end() if numbers else 0, len(heading)
+    while heading[stop - 1 : stop].isspace() or heading.endswith(")", start, stop):
+        note = stop - 1 if heading[stop - 1].isspace() else heading.rfind("(", start, stop)
+        if note < 0 or heading.count(")", note, stop) > 1:
+            break
+        stop = note
+    return heading[start:stop].upper()
 
 
-@cache
+@lru_cache(maxsize=4096)
 def stem(name: str) -> str:
     """Return what two spellings of a phase share: `Phase 2: Implementation` and `IMPLEMENTING` are one."""
     word = _label(name).casefold()
@@ -126,18 +140,19 @@ def match_phase(name: str, phases: Iterable[str]) -> str | None:
     return next((phase for phase in phases if stem(phase) == wanted), None)
 
 
-def _phase(task: Task, phases: Sequence[str], path: str) -> str:
+def _phase(task: Task, phases: Sequence[str], meant: Mapping[str, str], path: str) -> str:
     for heading in reversed(task.headings):
-        found = match_phase(heading, phases)
+        found = meant.get(stem(heading))
         if found:
             return found
     if not task.headings:
-        return match_phase("IMPLEMENTING", phases) or phases[0]
+        return meant.get(stem("IMPLEMENTING"), phases[0])
+    listed = shown(", ".join(phases))
     raise DocumentError(
         path,
         task.line,
-        f"{task.id} stands under {task.headings[-1]!r}, which is no phase",
-        hint=f"move it under one of: {', '.join(phases)}; or name your own in workflow-state.md's phase table",
+        f"{task.id} stands under {shown(task.headings[-1])!r}, which is no phase",
+        hint=f"move it under one of: {listed}; or name your own in workflow-state.md's phase table",
     )
 
 
@@ -146,9 +161,10 @@ def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
     for task in plan.tasks.values():
         for wanted in task.after:
             if wanted not in plan.tasks:
-                near = difflib.get_close_matches(wanted, plan.tasks, 1)
+                near = difflib.get_close_matches(wanted, [*plan.tasks][:_COMPARED], 1)
                 hint = f"did you mean {near[0]}?" if near else "name a task of this file, or take it out"
-                raise DocumentError(path, task.line, f"{task.id} comes after {wanted}, which is no task", hint=hint)
+                message = f"{task.id} comes after {shown(wanted)}, which is no task"
+                raise DocumentError(path, task.line, message, hint=hint)
             if order[plan.phase_of[wanted]] > order[plan.phase_of[task.id]]:
                 raise DocumentError(
                     path,
@@ -174,9 +190,8 @@ def _refuse_cycles(tasks: Mapping[str, Task], path: str) -> None:
             elif state.get(following) == 1:
                 names = [name for name, _ in trail]
                 circle = [*names[names.index(following) :], following]
-                raise DocumentError(
-                    path, tasks[here].line, f"a circle: {' after '.join(circle)}", hint="take one `after` out"
-                )
+                said = " after ".join(circle if len(circle) <= _CIRCLE else [*circle[:_CIRCLE], "...", circle[-1]])
+                raise DocumentError(path, tasks[here].line, f"a circle: {said}", hint="take one `after` out")
             elif following not in state:
                 state[following] = 1
                 trail.append((following, iter(tasks[following].after)))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 # git's modes for what is no plain file, and for no file at all.
 SYMLINK = "120000"
@@ -124,13 +124,12 @@ def is_glob(pattern: str) -> bool:
     return pattern.endswith("/") or any(char in pattern for char in "*?[")
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _matcher(pattern: str) -> Callable[[str], bool]:
     if not is_glob(pattern):
         return pattern.__eq__
     *folders, last = _parts(pattern)
-    before = "".join("(?:.*/)?" if part == "**" else _segment(part) + "/" for part in folders)
-    expression = re.compile(before + (".+" if last == "**" else _segment(last)))
+    expression = re.compile(_folders(folders) + (".+" if last == "**" else _segment(last)), re.DOTALL)
     return lambda path: expression.fullmatch(path) is not None
 
 
@@ -138,13 +137,37 @@ def _parts(pattern: str) -> list[str]:
     return [*pattern.rstrip("/").split("/"), "**"] if pattern.endswith("/") else pattern.split("/")
 
 
+def _folders(parts: Sequence[str]) -> str:
+    """Return the expression for the folders before a name.
+
+    What stands between two `**` is looked for once, as far left as can be (`(?>...)`): if that fits, the second `**`
+    takes up the rest. Trying every place for each would take time by a power as high as their number.
+    """
+    runs = [""]
+    for part in parts:
+        if part == "**":
+            runs.append("")
+        else:
+            runs[-1] += _segment(part) + "/"
+    first, *middle = runs
+    last = ["(?:.*/)?" + middle.pop()] if middle else []
+    return "".join([first, *(f"(?>(?:[^/]*/)*?{run})" for run in middle if run), *last])
+
+
 def _segment(part: str) -> str:
-    return "".join(_glob_piece(piece) for piece in re.findall(r"\[[^\]]+\]|.", part))
+    """Return the expression for one name; what stands between two `*` is looked for as `_folders` does."""
+    runs = [""]
+    for piece in re.findall(r"\[[^\]]+\]|.", part, re.DOTALL):
+        if piece == "*":
+            runs.append("")
+        else:
+            runs[-1] += _glob_piece(piece)
+    first, *middle = runs
+    last = ["[^/]*" + middle.pop()] if middle else []
+    return "".join([first, *(f"(?>[^/]*?{run})" for run in middle if run), *last])
 
 
 def _glob_piece(piece: str) -> str:
-    if piece == "*":
-        return "[^/]*"
     if piece == "?":
         return "[^/]"
     return _character_set(piece[1:-1]) if len(piece) > 1 else re.escape(piece)
@@ -164,18 +187,20 @@ def _character_set(body: str) -> str:
 
 def may_meet(one: str, other: str) -> bool:
     """Whether some path could be covered by both patterns. Errs towards yes: two running specs must never meet."""
-    return _meet(tuple(_parts(one.casefold())), tuple(_parts(other.casefold())))
-
-
-@cache
-def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    if not one or not other:
-        return True  # the same path, or one is a folder above the other
-    if one[0] == "**":
-        return _meet(one[1:], other) or _meet(one, other[1:])
-    if other[0] == "**":
-        return _meet(one, other[1:]) or _meet(one[1:], other)
-    return _segments_meet(one[0], other[0]) and _meet(one[1:], other[1:])
+    mine, theirs = _parts(one.casefold()), _parts(other.casefold())
+    pending = [(0, 0)]
+    seen = set(pending)
+    while pending:
+        at, there = pending.pop()
+        if at == len(mine) or there == len(theirs):
+            return True  # the same path, or one is a folder above the other
+        if "**" in {mine[at], theirs[there]}:
+            steps = {(at + 1, there), (at, there + 1)}
+        else:
+            steps = {(at + 1, there + 1)} if _segments_meet(mine[at], theirs[there]) else set()
+        pending += steps - seen
+        seen |= steps
+    return False
 
 
 def _segments_meet(one: str, other: str) -> bool:

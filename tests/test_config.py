@@ -449,6 +449,30 @@ def test_what_is_no_toml_is_refused_with_its_line(home: Path, text: str, line: i
     assert error.hint == "strings need quotes; see https://toml.io"
 
 
+@pytest.mark.parametrize("key", ["x" + ".a" * 100, "[x" + " . 'a'" * 100 + "]", "x = {y" + '."a\\""' * 100 + " = 1}"])
+def test_a_key_of_too_many_names_is_refused_before_it_costs_hours(home: Path, key: str) -> None:
+    error = refusal(home, f"# {key}\n{key} = 1\n")
+    assert (str(error), error.hint) == ("orchestrator.toml:2: a key of more than 64 names", "shorten it")
+
+
+def test_many_dots_are_no_long_key(home: Path) -> None:
+    numbers = ", ".join(["1.5"] * 100)
+    _, found = from_text(home, f"[tool.x]\ny = [{numbers}]\n# {'.a' * 100}\nz = '{'.a' * 100}'\n", "pyproject.toml")
+    assert {origin for _, origin in found.values()} == {"default"}
+
+
+def test_a_file_of_more_than_128_kib_is_refused(home: Path) -> None:
+    error = refusal(home, "#\n" * (1 << 16) + "#")
+    assert (str(error), error.hint) == (
+        "orchestrator.toml:65537: larger than 128 KiB",
+        "move what is not orchestrator's to a file of its own",
+    )
+
+
+def test_a_refusal_says_no_more_than_can_be_read(home: Path) -> None:
+    assert len(str(refusal(home, f"{'x' * 100_000} = 1\n"))) < 350
+
+
 def test_what_is_not_utf_8_is_refused_with_its_line(home: Path) -> None:
     error = refusal(home, b"[verify]\n# na\xefve\n")
     assert (str(error), error.hint) == ("orchestrator.toml:2: not UTF-8", "save it as UTF-8")

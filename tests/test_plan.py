@@ -93,6 +93,20 @@ def test_what_cannot_be_ordered_is_refused_with_its_line(lines: list[str], messa
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"- [ ] t{n}: t (after: t{(n + 1) % 100})" for n in range(100)],
+        ["- [ ] a: a (after: " + "b" * 10_000 + ")"],
+        ["- [ ] a: a", "## Someday" + " soon" * 1_000, "- [ ] b: b"],
+    ],
+)
+def test_a_refusal_says_no_more_than_can_be_read(lines: list[str]) -> None:
+    with pytest.raises(DocumentError) as caught:
+        plan(*lines)
+    assert len(caught.value.message) < 200
+
+
 def test_a_dependency_on_a_later_phase_is_refused() -> None:
     with pytest.raises(DocumentError, match="belongs to the later phase TESTING"):
         planning.build(todo("## Implementing", "- [ ] a: a (after: b)", "## Testing", "- [ ] b: b"), {}, ())
@@ -114,6 +128,12 @@ def test_a_circle_of_ten_thousand_is_found_without_recursion() -> None:
         ("TESTS", "TESTING"),
         ("Deployment", "DEPLOYING"),
         ("Plan", "PLANNING"),
+        ("Test (a) (b", "TEST (A) (B"),
+        ("Phase 1: Phase 2: Testing (a)  (b) ", "TESTING"),
+        ("Research (a) (b)", "RESEARCH"),
+        ("Testing (a))", "TESTING (A))"),
+        ("Phase 3. Testing" + " " * 50_000 + "(b)", "TESTING"),
+        ("Testing" + " " * 50_000 + "x", "TESTING" + " " * 50_000 + "X"),
     ],
 )
 def test_headings_mean_phases_however_a_person_spells_them(heading: str, phase: str) -> None:
@@ -125,6 +145,18 @@ def test_a_projects_own_phases_come_from_its_headings() -> None:
     made = planning.build(todo("## Phase 1: Research", "- [ ] a: a", "## Phase 2: Writing", "- [ ] b: b"), {}, ())
     assert made.phases == ("RESEARCH", "WRITING")
     assert made.phase_of == {"a": "RESEARCH", "b": "WRITING"}
+
+
+def test_one_phase_may_have_several_headings() -> None:
+    made = planning.build(todo("## Research (first)", "- [ ] a: a", "## Research (second)", "- [ ] b: b"), {}, ())
+    assert made.phases == ("RESEARCH",)
+
+
+@pytest.mark.parametrize("heading", ["Blocked", "Complete (so far)", "(later)", "Phase 1:"])
+def test_a_heading_that_cannot_be_a_phase_is_refused(heading: str) -> None:
+    with pytest.raises(DocumentError, match=r"b stands under '.*', which is no phase") as caught:
+        planning.build(todo("# TODO", "## Research", "- [ ] a: a", f"## {heading}", "- [ ] b: b"), {}, ())
+    assert caught.value.hint.startswith("move it under one of: RESEARCH;")
 
 
 def test_a_heading_that_is_no_phase_is_refused_beside_ones_that_are() -> None:

@@ -37,6 +37,34 @@ def test_patterns(pattern: str, path: str, covered: bool) -> None:  # noqa: FBT0
     assert policy.covers([pattern], path) is covered
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path", "covered"),
+    [
+        ("*a" * 30 + "*b", "a" * 255, False),
+        ("*a" * 30 + "*b", "a" * 254 + "b", True),
+        ("**/a*/" * 30 + "b", "a/" * 200 + "c", False),
+        ("**/a*/" * 30 + "b", "a/" * 200 + "b", True),
+        ("**/" * 100 + "b", "a/" * 200 + "c", False),
+        ("*[!b]" * 60 + "c", "a" * 255, False),
+    ],
+)
+def test_a_pattern_of_many_stars_is_answered_at_all(pattern: str, path: str, covered: bool) -> None:  # noqa: FBT001
+    assert policy.covers([pattern], path) is covered
+
+
+def test_a_name_with_a_line_end_is_covered_and_protected_like_any_other() -> None:
+    assert policy.covers(["src/", "docs/**/x"], "src/a\nb")
+    assert policy.covers(["docs/**/x"], "docs/a\nb/x")
+    assert policy.protected(".github/a\nb")
+
+
+def test_very_deep_paths_may_meet() -> None:
+    deep = "a/" * 3_000
+    assert policy.may_meet(f"{deep}b", f"{deep}b")
+    assert not policy.may_meet(f"{deep}b", f"{deep}c")
+    assert policy.may_meet(f"{deep}b", "**/" * 20 + "b")
+
+
 NAMES = st.text("ab", min_size=1, max_size=2)
 PARTS = st.sampled_from(["a", "b", "ab", "*", "a*", "?b", "**"])
 PATTERNS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)

@@ -54,6 +54,28 @@ ATTACKS = {
         "git config extensions.worktreeConfig true; git config -f $(git rev-parse --git-common-dir)/config.worktree filter.f.smudge evil",
         [".git/config.worktree"],
     ),
+    "shared configuration that git cannot read": (
+        "f=$(git rev-parse --git-common-dir)/config; printf '[include]\\npath = \\n[fsmonitor\\n' >> $f",
+        [".git/config"],
+    ),
+    "shared configuration deleted": ("rm $(git rev-parse --git-common-dir)/config", [".git/config"]),
+    "a hook that is a link to no text": (
+        "ln -s $(printf '\\377') $(git rev-parse --git-path hooks)/post-commit",
+        [".git/hooks/post-commit"],
+    ),
+    "a hook with a very long name": (
+        "echo evil > $(git rev-parse --git-path hooks)/$(printf '%0250d')",
+        [".git/hooks/0000"],
+    ),
+    "an attempt's ref that is no text": (
+        "git update-ref refs/orchestrator/attempts/$(printf '\\377')/x HEAD",
+        ["refs/orchestrator/attempts/"],
+    ),
+    "an attempt's ref with odd spaces": (
+        "git update-ref refs/orchestrator/attempts/a/$(printf '\\342\\200\\250') HEAD",
+        ["refs/orchestrator/attempts/a/"],
+    ),
+    "a name that ends like another": ("echo x > 'src/100644 new.txt'", ["src/100644 new.txt"]),
     "another task's attempt": (
         "git update-ref refs/orchestrator/attempts/z/1 HEAD",
         ["refs/orchestrator/attempts/z/1"],

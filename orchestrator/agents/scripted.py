@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from orchestrator.agents.entry import Step
 from orchestrator.agents.protocol import Answer, Assignment, Transcript
-from orchestrator.agents.script import Script, Step
+from orchestrator.agents.script import Script
 from orchestrator.agents.verdict import End, ResultFile
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import Exit, OrchestratorError

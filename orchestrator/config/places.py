@@ -7,13 +7,14 @@ from typing import Any
 
 from orchestrator.config.keys import KeyPath
 
+# A text that is never closed ends with its line, or with the document: no part of it is looked at twice.
 _TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}'  # texts over several lines; up to two quotes may stand before the closing three
-    r"|'''.*?'{3,5}"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|'[^'\n]*'"
+    r'"""(?:\\.|[^\\])*?(?:"{3,5}|\Z)'  # texts over several lines; up to two quotes may stand before the closing three
+    r"|'''.*?(?:'{3,5}|\Z)"
+    r'|"(?:\\.|[^"\\\n])*"?'
+    r"|'[^'\n]*'?"
     r"|#[^\n]*"
-    r"|[\[\]{}\n]",
+    r"|[\[\]{}=,.\n]",
     re.DOTALL,
 )
 _DEEPEST = 6  # tool.orchestrator.agents.NAME.KEY, and what a table given for KEY holds
@@ -23,7 +24,7 @@ def places(text: str) -> dict[KeyPath, int]:
     """Return the line, from 1, on which each key or table of a valid TOML text is first named."""
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
-    for line, statement in _statements(text):
+    for line, statement in statements(text):
         parsed = _parsed(statement) or {}
         if statement.lstrip().startswith("["):
             table = _header(parsed)
@@ -37,17 +38,23 @@ def places(text: str) -> dict[KeyPath, int]:
 
 def broken(text: str) -> int:
     """Return the line of the first statement that cannot be read by itself; 1 when all can."""
-    return next((line for line, statement in _statements(text) if _parsed(statement) is None), 1)
+    return next((line for line, statement in statements(text) if _parsed(statement) is None), 1)
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
+def tokens(text: str) -> Iterator[re.Match[str]]:
+    """Return the quoted texts, comments, brackets, signs and line ends of a TOML text, in order."""
+    return _TOKEN.finditer(text)
+
+
+def statements(text: str) -> Iterator[tuple[int, str]]:
     """Cut into headers and assignments, each with its line: a line end outside strings and brackets ends one."""
     line, start, depth = 1, 0, 0
-    for token in _TOKEN.finditer(f"{text}\n"):
+    for token in tokens(f"{text}\n"):
         depth += (token[0] in "[{") - (token[0] in "]}")
         if token[0] == "\n" and depth <= 0:
             statement = text[start : token.end()]
-            yield line, statement
+            if statement.strip():
+                yield line, statement
             line, start = line + statement.count("\n"), token.end()
     yield line, text[start:]
 

@@ -1,15 +1,14 @@
 """Where values come from: flags, the environment, files; each says where a key of it stands."""
 
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestrator.config.keys import KEYS, SECTIONS, KeyPath
-from orchestrator.config.places import broken, places
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.config.places import places
+from orchestrator.config.tables import read, refusal, table
+from orchestrator.errors import OrchestratorError
 
 FILE = "orchestrator.toml"
 _SHARED = "pyproject.toml"
@@ -30,7 +29,7 @@ class Source:
 
     def error(self, path: KeyPath, message: str, hint: str) -> OrchestratorError:
         """Return the refusal of a key."""
-        return _refusal(self.where(path), message, hint)
+        return refusal(self.where(path), message, hint)
 
 
 def sources(root: Path, env: Mapping[str, str], flags: Mapping[str, object]) -> list[Source]:
@@ -66,44 +65,25 @@ def _from_file(file: Path, name: str, base: KeyPath = ()) -> Source | None:
     text = _text(file, name)
     if text is None:
         return None
-    table: Any = _table(text, name)
+    held: Any = table(text, name)
     for step in base:
-        table = table.get(step) if isinstance(table, Mapping) else None
-    if table is None:
+        held = held.get(step) if isinstance(held, Mapping) else None
+    if held is None:
         return None
     lines = {path[len(base) :]: line for path, line in places(text).items() if path[: len(base)] == base}
-    if not isinstance(table, Mapping):
-        raise _refusal(f"{name}:{lines[()]}", f"{'.'.join(base)} must be a table", f"write [{'.'.join(base)}.limits]")
-    return Source(name, _flat(table), {(): 1, **lines})
+    if not isinstance(held, Mapping):
+        raise refusal(f"{name}:{lines[()]}", f"{'.'.join(base)} must be a table", f"write [{'.'.join(base)}.limits]")
+    return Source(name, _flat(held), {(): 1, **lines})
 
 
 def _text(file: Path, name: str) -> str | None:
     try:
         if not file.is_file() and not file.is_dir():  # a pipe would be waited for
             return None
-        data = file.read_bytes()
-        return data.decode("utf-8-sig")
+        return read(file, name)
     except OSError as error:
         hint = f"make it a file that you may read: ls -ld {name}"
-        raise _refusal(f"{name}:1", f"cannot be read: {error.strerror}", hint) from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _refusal(f"{name}:{line}", "not UTF-8", "save it as UTF-8") from error
-
-
-def _table(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a ValueError of another kind: a number of thousands of digits
-        where = f"{name}:{_line(error, text)}"
-        raise _refusal(where, f"not valid TOML: {error}", "strings need quotes; see https://toml.io") from error
-
-
-def _line(error: Exception, text: str) -> int:
-    said = re.search(r"at line (\d+)", str(error))
-    if said:
-        return int(said[1])
-    return text.rstrip("\n").count("\n") + 1 if "end of document" in str(error) else broken(text)
+        raise refusal(f"{name}:1", f"cannot be read: {error.strerror}", hint) from error
 
 
 def _flat(table: Mapping[str, Any]) -> dict[KeyPath, Any]:
@@ -115,7 +95,3 @@ def _flat(table: Mapping[str, Any]) -> dict[KeyPath, Any]:
         else:
             flat[section,] = values
     return flat
-
-
-def _refusal(where: str, message: str, hint: str) -> OrchestratorError:
-    return OrchestratorError(message, where=where, hint=hint, code=Exit.PRECONDITION)

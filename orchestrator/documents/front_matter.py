@@ -24,6 +24,7 @@ MAX_EVENTS: Final = 10_000
 _UNPRINTABLE: Final = re.compile(
     "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # PyYAML's own parser makes one of "\\ud800", its C library refuses
 
 
 class StrictHandler(YAMLHandler):
@@ -99,7 +100,7 @@ class _Gate:
 
     def _events(self) -> Iterator[yaml.Event]:
         """The events between the one document's start and its end, each one checked."""
-        documents = 0
+        documents, at = 0, 0
         try:
             for count, event in enumerate(yaml.parse(self.source, Loader=SafeLoader)):
                 at = _at(event)
@@ -111,6 +112,9 @@ class _Gate:
                     yield event
         except yaml.MarkedYAMLError as error:
             self._refuse(self._blamed(error), f"front matter is not valid YAML: {error.problem}")
+        except (ValueError, OverflowError):  # PyYAML's own parser, where it was installed without its C library
+            at = max(at, self.source.find("\\U", at))
+            self._refuse(at, "a number in front matter that stands for nothing", "take `%` and `\\U` out")
 
     def _refuse_extras(self, event: Any, documents: int) -> None:
         at = _at(event)
@@ -122,6 +126,8 @@ class _Gate:
             self._refuse(at, "a YAML directive in front matter", "delete the line that starts with %")
         if documents > 1:
             self._refuse(at, "a second YAML document in front matter", "keep one block of keys")
+        if isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
+            self._refuse(at, "half of a character pair in front matter", "write the character itself")
 
     def _refuse_characters(self) -> None:
         if len(self.source) > MAX_CHARS:

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
+MAX_LENGTH: Final = 4_096
+
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_/-][A-Za-z0-9_./-]*\Z")
 _SHORT_GIT: Final = re.compile(r"git~[0-9]+\Z", re.IGNORECASE)
@@ -19,6 +21,8 @@ def fault(path: str) -> tuple[str, str] | None:
 def _written(path: str) -> tuple[str, str] | None:
     if not path:
         return "an empty path", "write `- path (note)`"
+    if len(path) > MAX_LENGTH:
+        return f"a path longer than {MAX_LENGTH:,} characters", "name a directory above it: `- directory/`"
     if not _PLAIN.match(path) and any(unicodedata.category(letter) in _HIDDEN for letter in path):
         return "a path with a control or invisible character", "rename the file, or name its directory"
     if "\\" in path:

@@ -103,13 +103,14 @@ def _values(text: Text, key: str) -> tuple[str, ...]:
     field = text.field(key)
     if field is None:
         return ()
-    found = [str(field.value)]
+    found = [[str(field.value)]]
     for number in _below(text, field):
         if text.kind(number) is Kind.ITEM:
-            found.append(_unbulleted(text.line(number)))
+            found.append([_unbulleted(text.line(number))])
         elif text.kind(number) in {Kind.TEXT, Kind.TABLE}:
-            found[-1] = f"{found[-1]} {text.line(number).strip()}".strip()
-    return tuple(value for value in found if fold(value) not in _NOTHING)
+            found[-1].append(text.line(number).strip())
+    values = (" ".join(parts).strip() for parts in found)
+    return tuple(value for value in values if fold(value) not in _NOTHING)
 
 
 def _below(text: Text, field: Field) -> range:
@@ -135,12 +136,12 @@ def _files(values: tuple[str, ...]) -> Iterator[str]:
 def _attempts(text: Text) -> Iterator[AttemptRow]:
     found = table.read(text, text.section("Attempts"))
     for row in found.rows if found else ():
-        number = row.cell("Attempt")
+        number = row.cell("attempt")
         if not (number.isascii() and number.isdigit() and len(number) < 10):  # noqa: PLR2004 - fits an int
             raise text.error(
                 row.line,
                 f"`{shown(number)}` is no attempt's number",
                 hint="write 1, 2, 3 in the first column",
             )
-        rest = (row.cell(name) for name in ("Status", "Failure", "Agent", "Commit", "Why", "Seconds"))
+        rest = (row.cell(name) for name in ("status", "failure", "agent", "commit", "why", "seconds"))
         yield AttemptRow(int(number), *rest)

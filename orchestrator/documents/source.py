@@ -89,9 +89,9 @@ def _refuse_conflict(data: bytes, path: str) -> None:
     """The plain `in` first: almost every document ends there, at the speed of memchr."""
     if not any(mark in data for mark in _CONFLICTS):
         return
-    start = 0
-    while start >= 0:
-        found = _CONFLICT.match(data, start + bool(start))
+    at = 0
+    while True:
+        found = _CONFLICT.match(data, at)
         if found:
             raise DocumentError(
                 path,
@@ -99,4 +99,6 @@ def _refuse_conflict(data: bytes, path: str) -> None:
                 f"a merge-conflict marker ({found.group().decode()})",
                 hint="resolve the conflict: keep one side and delete the marker lines",
             )
-        start = data.find(b"\n", start + bool(start))
+        at = data.find(b"\n", at) + 1
+        if not at:
+            return

@@ -150,12 +150,18 @@ def _phase(text: Text) -> str:
 
 def _rows(text: Text) -> Iterator[PhaseRow]:
     found = table.read(text, text.section("Phase Status"))
+    if found and not {"phase", "status"} <= set(found.columns):
+        raise text.error(
+            found.line,
+            "the phase table has no columns `Phase` and `Status`",
+            hint=f"start it with the line: | {' | '.join(_COLUMNS)} |",
+        )
     for row in found.rows if found else ():
-        yield PhaseRow(row.cell("Phase"), _status(text, row), row.cell("Entered"), row.cell("Completed"), row.line)
+        yield PhaseRow(row.cell("phase"), _status(text, row), row.cell("entered"), row.cell("completed"), row.line)
 
 
 def _status(text: Text, row: table.Row) -> PhaseStatus:
-    word = row.cell("Status")
+    word = row.cell("status")
     try:
         return PhaseStatus(fold(word).replace(" ", "_").replace("-", "_").upper())
     except ValueError:
@@ -176,7 +182,7 @@ def _with_row(text: Text, row: PhaseRow) -> Text:
     if found is None:
         return edits.append_lines(text, section, [*head, fresh])
     for known in found.rows:
-        if fold(known.cell("Phase")) == fold(row.name):
+        if fold(known.cell("phase")) == fold(row.name):
             changes = {column: value for column, value in row.cells().items() if column != "phase"}
             return table.change(text, found, known.line, changes)
     return edits.insert(text, found.last, [table.row(row.cells(), found.columns)])

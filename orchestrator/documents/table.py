@@ -8,7 +8,7 @@ from typing import Final
 from orchestrator.documents import edits
 from orchestrator.documents.blocks import fold
 from orchestrator.documents.codec import Section, Text
-from orchestrator.documents.scan import Kind
+from orchestrator.documents.scan import MAX_PARTS, Kind
 from orchestrator.documents.source import one_line
 
 _PIPE: Final = re.compile(r"(?<!\\)\|")
@@ -23,8 +23,8 @@ class Row:
     cells: Mapping[str, str]
 
     def cell(self, column: str) -> str:
-        """The cell below that header, "" where there is none."""
-        return self.cells.get(fold(column), "")
+        """The cell below that header (folded), "" where there is none."""
+        return self.cells.get(column, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ def read(text: Text, section: Section | None) -> Table | None:
         return None
     header = tuple(fold(cell) for cell in cells(text.line(lines[0])))
     below = [number for number in lines[1:] if not _is_rule(text.line(number))]
+    if len(below) > MAX_PARTS:
+        raise text.error(below[MAX_PARTS], f"more than {MAX_PARTS:,} table rows", hint="split the table")
     rows = tuple(Row(number, dict(zip(header, cells(text.line(number)), strict=False))) for number in below)
     return Table(header, rows, lines[0], lines[-1])
 

@@ -5,6 +5,7 @@ import unicodedata
 from typing import Final
 
 MAX_LENGTH: Final = 64
+_READ: Final = 1_024  # characters of a title that its slug is made of: one letter can stand for eighteen
 RULE: Final = "an id is up to 64 of a-z 0-9 . _ - (or a ticket: T12, ABC-12), no `..`, no `.` or `.lock` at its end"
 
 _WRITTEN: Final = re.compile(r"`?([a-z0-9][a-z0-9._-]*|[A-Z][A-Z0-9]*-?[0-9]+)`?:(?:[ \t]+|\Z)")
@@ -29,6 +30,7 @@ def valid(task: str) -> bool:
 
 def slug(title: str) -> str:
     """The id of a title without one: lower-case ASCII, accents folded; "" when nothing is left."""
+    title = title[:_READ]
     if not title.isascii():
         title = unicodedata.normalize("NFKD", title)
         title = "".join(letter for letter in title if not unicodedata.combining(letter)).casefold()

@@ -1,5 +1,6 @@
 """Attempts as refs: `refs/orchestrator/attempts/<task>/<n>` keeps an attempt's commits and its fate."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,6 +62,7 @@ class Attempt:
         return f"{ROOT}/{self.task}/{self.number}"
 
 
+_NAME = re.compile(rf"{ROOT}/([^/]+)/([0-9]{{1,9}})")
 _RESULT = "Result document:"
 _DETAIL = "Last words:"
 
@@ -94,24 +96,32 @@ def draft(attempt: Attempt, changes: Sequence[Change], parent: str, merged: tupl
 
 
 def load(git: Git, task: str = "") -> list[Attempt]:
-    """Return the recorded attempts, of one task or of all, by task and number."""
+    """Return the recorded attempts, of one task or of all, by task and number; a ref that is none is passed over."""
     scope = f"{ROOT}/{task}/" if task else f"{ROOT}/"
     output = git.run(
         "for-each-ref", "--format=%(refname)%1f%(objectname)%1f%(committerdate:unix)%1f%(contents)%00", scope
     )
-    found = [_parse(record.lstrip("\n")) for record in split_records(output) if record.strip("\n")]
-    return sorted(found, key=lambda attempt: (attempt.task, attempt.number))
+    found = (_parse(record.lstrip("\n")) for record in split_records(output) if record.strip("\n"))
+    return sorted(filter(None, found), key=lambda attempt: (attempt.task, attempt.number))
 
 
-def named(ref: str) -> tuple[str, int]:
-    """Return the task and the number of the attempt that `ref` keeps."""
-    task, number = ref.removeprefix(f"{ROOT}/").rsplit("/", 1)
-    return task, int(number)
+def named(ref: str) -> tuple[str, int] | None:
+    """Return the task and the number of the attempt that `ref` keeps, None where it is none of ours."""
+    found = _NAME.fullmatch(ref)
+    return (found[1], int(found[2])) if found else None
 
 
-def _parse(record: str) -> Attempt:
+def _parse(record: str) -> Attempt | None:
+    """Return the attempt a ref keeps, None where nothing of ours made it: anybody can write refs."""
     ref, commit, seconds, message = record.split("\x1f", 3)
-    task, number = named(ref)
+    name = named(ref)
+    try:
+        return _attempt(*name, commit, seconds, message) if name else None
+    except (ValueError, OverflowError):  # no commit, or no fate, failure or time
+        return None
+
+
+def _attempt(task: str, number: int, commit: str, seconds: str, message: str) -> Attempt:
     body, _, block = message.rstrip("\n").rpartition("\n\n")
     facts = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
     failure = facts.get("Failure", "")

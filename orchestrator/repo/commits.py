@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.repo.git import Fed, Git, GitError
-from orchestrator.repo.trees import GONE, Change
+from orchestrator.repo.trees import GONE, Change, quoted
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
 _TOGETHER = 64  # drafts handed over at once
@@ -128,7 +128,7 @@ def _commit(ref: str, number: int, draft: Draft, marks: Mapping[int, str]) -> by
 
 
 def _change(change: Change, marks: Mapping[int, str]) -> bytes:
-    path = _quoted(change.path)
+    path = quoted(change.path)
     if change.mode == GONE:
         return b"D " + path + b"\n"
     return f"M {change.mode} {marks.get(id(change), change.blob)} ".encode() + path + b"\n"
@@ -136,11 +136,6 @@ def _change(change: Change, marks: Mapping[int, str]) -> bytes:
 
 def _data(content: bytes) -> bytes:
     return f"data {len(content)}\n".encode() + content + b"\n"
-
-
-def _quoted(path: str) -> bytes:
-    raw = path.encode("utf-8", "surrogateescape")
-    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
 
 
 def identity(name: str, email: str) -> str:

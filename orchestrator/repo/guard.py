@@ -23,6 +23,7 @@ _CONFIGURATION = ("config", "config.worktree")
 _LAST = 1 << 13  # bytes at the end of a reflog that hold its last line
 _LARGEST = 1 << 20
 _SETTLE = 0.2  # seconds
+_NAME = 50  # characters, of up to four bytes each: a file's name may have 255 of those
 _SHARE = 10
 _QUICK = 0.02  # seconds
 _LINK = b"-> "
@@ -63,6 +64,7 @@ class Guard:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _files: dict[str, bytes] = field(default_factory=dict)
     _settings: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _sound: dict[str, bytes] = field(default_factory=dict)  # the configuration's files as git could last read them
     _looks: list[tuple[int, ...]] = field(default_factory=list)  # the configuration's files when they were last read
     _started: bool = False
     _logged: bool = False
@@ -73,6 +75,9 @@ class Guard:
         """Take how things are now for how they should be."""
         with self._lock:
             self._files, self._settings = self._read_files(), self._read_settings()
+            self._sound = {
+                name: file.read_bytes() for name in _CONFIGURATION if (file := self.place.git_dir / name).is_file()
+            }
             self.register.start()
             self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
@@ -92,6 +97,7 @@ class Guard:
         they are read in any case where that is quick.
         """
         with self._lock:
+            self._restore_settings()
             begun = self.clock()
             last, took = self._swept
             due = begun - last > _SHARE * took or (before_landing and took < _QUICK)
@@ -113,7 +119,7 @@ class Guard:
         for path in paths:
             name = str(path.relative_to(self.place.git_dir))
             if path.is_symlink():
-                found[name] = _LINK + str(path.readlink()).encode()
+                found[name] = _LINK + os.fsencode(path.readlink())
             elif path.is_file() and path.stat().st_size <= _LARGEST:
                 found[name] = path.read_bytes()
         return found
@@ -127,46 +133,71 @@ class Guard:
 
     def _put_back(self, name: str) -> None:
         path = self.place.git_dir / name
-        if path.exists() or path.is_symlink():
-            kept = self.quarantine / f"{int(self.clock() * 1000)}-{name.replace('/', '-')}"
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(kept)
+        self._keep(path, name)
         before = self._files.get(name)
         if before is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         if before.startswith(_LINK):
-            path.symlink_to(before.removeprefix(_LINK).decode())
+            path.symlink_to(os.fsdecode(before.removeprefix(_LINK)))
         else:
             path.write_bytes(before)
             path.chmod(0o755 if name.startswith(_HOOKS) else 0o644)
+
+    def _keep(self, path: Path, name: str) -> None:
+        """Move what stands at `path`, if anything does, out of git's reach and within a person's."""
+        if path.exists() or path.is_symlink():
+            self.quarantine.mkdir(parents=True, exist_ok=True)
+            path.rename(self.quarantine / f"{int(self.clock() * 1000)}-{name.replace('/', '-')[:_NAME]}")
 
     def _read_settings(self) -> dict[tuple[str, str], list[str]]:
         """Return the settings that are not known to be harmless, by file and key, with all their values."""
         found: dict[tuple[str, str], list[str]] = {}
         for name in _CONFIGURATION:
-            output = self.git.attempt("config", "--file", str(self.place.git_dir / name), "--list", "-z").stdout
-            for record in split_records(output):
+            for record in self._listed(name) or ():
                 key, _, value = record.partition("\n")
                 if not _is_harmless(key, value):
                     found.setdefault((name, key), []).append(value)
         return found
 
+    def _listed(self, name: str) -> list[str] | None:
+        """Return the settings in a file as records, None where git cannot read it."""
+        said = self._configure(name, "--list", "-z")
+        return None if said is None else split_records(said)
+
+    def _configure(self, name: str, *argv: str) -> bytes | None:
+        # Not from within the repository: there, a file that cannot be read stops git before it has begun.
+        done = self.git.at(Path(os.sep)).attempt("config", "--file", str(self.place.git_dir / name), *argv)
+        return None if done.returncode else done.stdout
+
+    def _mend(self, name: str) -> None:
+        """Put back a configuration file that was deleted, or that git cannot read: it would do nothing at all."""
+        path = self.place.git_dir / name
+        if not path.is_file() or self._listed(name) is None:
+            self._keep(path, name)
+            before = self._sound.get(name)
+            if before is not None:
+                path.write_bytes(before)
+                self._note(f".git/{name}", "deleted, or made unreadable for git")
+        else:
+            self._sound[name] = path.read_bytes()
+
     def _restore_settings(self) -> None:
         looks = [_look(self.place.git_dir / name) for name in _CONFIGURATION]
         if looks == self._looks:
             return
-        self._looks = looks
+        for name in _CONFIGURATION:
+            self._mend(name)
+        self._looks = [_look(self.place.git_dir / name) for name in _CONFIGURATION]
         now = self._read_settings()
         for name, key in sorted(now.keys() | self._settings.keys()):
             before = self._settings.get((name, key), [])
             if now.get((name, key), []) == before:
                 continue
             self._note(f".git/{name}", f"{key} was changed in the shared configuration")
-            file = str(self.place.git_dir / name)
-            self.git.attempt("config", "--file", file, "--unset-all", key)
+            self._configure(name, "--unset-all", key)
             for value in before:
-                self.git.attempt("config", "--file", file, "--add", key, value)
+                self._configure(name, "--add", key, value)
             self._looks = []
 
     def _restore_branch(self) -> None:

@@ -11,7 +11,10 @@ _REVERTS = re.compile(
     r"^This reverts commit (?P<commit>[0-9a-f]{7,64})(?:, reversing\nchanges made to (?P<against>[0-9a-f]{7,64}))?",
     re.MULTILINE,
 )
-_FORMAT = "%H%x1f%P%x1f%T%x1f%ct%x1f%an%x1f%s%x1f%(trailers:only=true,unfold=true)"
+# Parted by what no commit can hold: a subject with any other sign in it would be taken for two fields.
+_FIELDS = ("%H", "%P", "%T", "%ct", "%an", "%s", "%(trailers:only=true,unfold=true)")
+_LATEST = 253_402_300_799  # seconds: the last moment a datetime can hold
+_DIGITS = 9  # of a number that was ever ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +40,20 @@ class Entry:
 
 def walk(git: Git, tip: str, *options: str) -> Iterator[Entry]:
     """Yield the commits reachable from `tip`, newest first; `options` are git log's, fixed by the caller's code."""
-    output = git.run("log", "-z", f"--format={_FORMAT}", *options, "--end-of-options", tip, "--")
-    for record in split_records(output):
+    output = git.run("log", "-z", f"--format={'%x00'.join(_FIELDS)}", *options, "--end-of-options", tip, "--")
+    words = iter(split_records(output))
+    for record in zip(*[words] * len(_FIELDS), strict=True):
         yield _entry(record)
 
 
-def _entry(record: str) -> Entry:
-    commit, parents, tree, seconds, author, subject, block = record.split("\x1f", 6)
+def _entry(record: tuple[str, ...]) -> Entry:
+    commit, parents, tree, seconds, author, subject, block = record
     pairs = (line.partition(": ") for line in block.split("\n") if ": " in line)
     return Entry(
         commit,
         tuple(parents.split()),
         tree,
-        datetime.fromtimestamp(int(seconds), UTC),
+        datetime.fromtimestamp(min(int(seconds), _LATEST), UTC),
         author,
         subject,
         tuple((key, value.strip()) for key, _, value in pairs),
@@ -59,10 +63,9 @@ def _entry(record: str) -> Entry:
 def reverts(git: Git, tip: str, *beyond: str) -> dict[str, tuple[str, ...]]:
     """Return the commits that undo others, as `git revert` says it in their bodies: each with all that it undoes."""
     grep = "--grep=^This reverts commit "
-    output = git.run("log", "-z", "--format=%H%x1f%B", grep, "--end-of-options", tip, *beyond, "--")
+    words = iter(git.records("log", "-z", "--format=%H%x00%B", grep, "--end-of-options", tip, *beyond, "--"))
     found = {}
-    for record in split_records(output):
-        commit, body = record.split("\x1f", 1)
+    for commit, body in zip(words, words, strict=True):
         undone: list[str] = []
         for match in _REVERTS.finditer(body):
             undone += _undone(git, match["commit"], match["against"])
@@ -124,20 +127,24 @@ def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before
     for entry in entries:
         again = [_numbered(value) for value in entry.all("Reopen")]
         for undone in undoing.get(entry.commit, ()):
-            again += [(task, number) for task, number in numbers.get(undone, []) if landed.get(task) == undone]
-        for task, number in again:
+            again += [(task, last) for task, last in numbers.get(undone, []) if landed.get(task) == undone]
+        for task, last in again:
             landed.pop(task, None)
-            reopened[task] = max(number, reopened.get(task, 0))
+            reopened[task] = max(last, reopened.get(task, 0))
         for task in entry.all("Task"):
             landed[task] = entry.commit
         numbers[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
-        point = entry.get("Checkpoint")
-        checkpoint = max(checkpoint, int(point)) if point.isdecimal() else checkpoint
+        checkpoint = max(checkpoint, number(entry.get("Checkpoint")) or 0)
         workflow = entry.get("Workflow") or workflow
     return Ledger(landed, reopened, checkpoint, workflow)
 
 
 def _numbered(value: str) -> tuple[str, int]:
     """Return `task/3` as the task and the number of an attempt; 0 where there is none."""
-    task, _, number = value.partition("/")
-    return task, int(number) if number.isdecimal() else 0
+    task, _, said = value.partition("/")
+    return task, number(said) or 0
+
+
+def number(said: str) -> int | None:
+    """Return the whole number a trailer says, None where that is none of ours: a person's may have any length."""
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= _DIGITS else None

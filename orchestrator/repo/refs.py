@@ -83,16 +83,16 @@ def move(git: Git, moves: Sequence[Move], reason: str) -> None:
     Raises:
         GitError: a ref was not at its expected old value; nothing moved.
     """
-    lines = [b"start", *(_command(step).encode() for step in moves), b"prepare", b"commit", b""]
+    lines = [b"start", *(os.fsencode(_command(step)) for step in moves), b"prepare", b"commit", b""]
     git.run("update-ref", "-m", f"orchestrator: {reason}", "--create-reflog", "--stdin", stdin=b"\n".join(lines))
 
 
 def _command(step: Move) -> str:
     if step.new == ZERO:
-        return f"delete {step.ref} {step.old or ''}".rstrip()
+        return f"delete {step.ref} {step.old or ''}".rstrip(" ")
     if step.old == ZERO:
         return f"create {step.ref} {step.new}"
-    return f"update {step.ref} {step.new} {step.old or ''}".rstrip()
+    return f"update {step.ref} {step.new} {step.old or ''}".rstrip(" ")
 
 
 def lost_race(error: GitError) -> bool:

@@ -4,6 +4,7 @@ An agent can write refs, so what a leader recorded itself is believed before wha
 the same moment are written by one git process and share one wait for the disk.
 """
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,9 +56,8 @@ class Register:
         """Read what is recorded; once."""
         with self._lock:
             if not self._read:
-                self._tips = self._now()
-                for ref in self._tips:
-                    task, number = named(ref)
+                self._tips = self._now()  # also what is none of ours: no attempt from now on put it there
+                for task, number in filter(None, map(named, self._tips)):
                     self._highest[task] = max(number, self._highest.get(task, 0))
                 self._settled = set(self._highest)
                 self._read = True
@@ -169,7 +169,7 @@ class Register:
             return dict.fromkeys(sorted(changed), "an attempt's ref was changed")
 
     def _now(self) -> dict[str, str]:
-        output = self.git.run("for-each-ref", "--format=%(refname) %(objectname)", f"{ROOT}/").decode()
+        output = os.fsdecode(self.git.run("for-each-ref", "--format=%(refname) %(objectname)", f"{ROOT}/"))
         return dict(line.split(" ", 1) for line in output.split("\n") if line)
 
     def forget(self, attempt: Attempt) -> None:

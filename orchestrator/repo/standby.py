@@ -96,7 +96,11 @@ class Objects:
         return self._ask("contents", names)
 
     def _ask(self, verb: str, names: Iterable[str]) -> list[Found | None]:
-        lines = [b"" if "\n" in name else f"{verb} {name}\n".encode("utf-8", "surrogateescape") for name in names]
+        # git ends a line at its end and at a return before that: such a name cannot be asked about.
+        lines = [
+            b"" if "\n" in name or name.endswith("\r") else f"{verb} {name}\n".encode("utf-8", "surrogateescape")
+            for name in names
+        ]
         answers: list[Found | None] = []
         with self._standby.asking() as process:
             for bundle in _bundles(lines):

@@ -21,7 +21,9 @@ EXECUTABLE = "100755"
 _FOLDER = "040000"
 _SHA1 = 40  # hexadecimal digits of an id
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_MODE = re.compile(rb"(?:40000|1\d{5})\Z")
+_MODE = rb"(?:40000|100644|100664|100755|120000|160000)"
+_BEFORE = re.compile(_MODE + rb"\Z")
+_WITHIN = re.compile(_MODE + rb" ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,11 @@ def _named(tree: bytes, name: str, width: int) -> Entry | None:
     wanted = b" " + os.fsencode(name) + b"\0"
     at = tree.find(wanted)
     while at >= 0:
-        mode = _MODE.search(tree, max(0, at - 6), at)
-        if mode:
+        mode = _BEFORE.search(tree, max(0, at - 6), at)
+        if mode and not _WITHIN.search(tree, tree.rfind(b"\0", 0, mode.start()) + 1, mode.start()):
             start = at + len(wanted)
             return Entry(mode[0].decode().rjust(6, "0"), tree[start : start + width].hex())
-        at = tree.find(wanted, at + 1)  # it stood within an id
+        at = tree.find(wanted, at + 1)  # it stood within an id, or at the end of another name: `100644 name`
     return None
 
 
@@ -234,8 +236,14 @@ def blob_ids(git: Git, paths: list[str]) -> list[str]:
     """Write the files at `paths` into the object database, through the user's own filters; return their ids."""
     if not paths:
         return []
-    listing = b"".join(path.encode("utf-8", "surrogateescape") + b"\n" for path in paths)
+    listing = b"".join(quoted(path) + b"\n" for path in paths)
     return git.run("hash-object", "-w", "--stdin-paths", stdin=listing).decode().split()
+
+
+def quoted(path: str) -> bytes:
+    """Return `path` as git reads it from a line, whatever is in it: a bare one may not start with a quotation mark."""
+    raw = os.fsencode(path)
+    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
 
 
 def ignored(git: Git, paths: list[str]) -> set[str]:

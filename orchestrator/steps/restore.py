@@ -8,7 +8,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.attempts import load
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.repo.git import Git, GitError
-from orchestrator.repo.history import Entry, walk
+from orchestrator.repo.history import Entry, number, walk
 from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import differences, entries
 from orchestrator.steps.dirt import uncommitted
@@ -57,13 +57,12 @@ def find_point(git: Git, wanted: str, tip: str) -> Point:
     """
     history = list(walk(git, tip))
     for entry in history:
-        number = entry.get("Checkpoint")
-        if wanted.isdecimal() and number.isdecimal() and int(number) == int(wanted):
-            return _point(entry, number)
+        if number(wanted) is not None and number(entry.get("Checkpoint")) == number(wanted):
+            return _point(entry, entry.get("Checkpoint"))
     commit = resolve(git, wanted) if wanted and not wanted.startswith("-") else None
     found = next((entry for entry in history if entry.commit == commit), None)
     if found is None:
-        numbers = [int(entry.get("Checkpoint")) for entry in history if entry.get("Checkpoint").isdecimal()]
+        numbers = [known for entry in history if (known := number(entry.get("Checkpoint"))) is not None]
         span = f"checkpoints here: {min(numbers):04d} to {max(numbers):04d}; " if numbers else "no checkpoint yet; "
         said = "is not part of this branch" if commit else "is no checkpoint and no commit"
         raise OrchestratorError(f"{wanted!r} {said}", hint=f"{span}orchestrator log", code=Exit.PRECONDITION)

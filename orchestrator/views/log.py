@@ -8,7 +8,7 @@ from datetime import datetime
 from orchestrator.clock import stamp
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import Entry, walk
+from orchestrator.repo.history import Entry, number, walk
 
 _OURS = "--grep=^Workflow: "
 _PROVED = "proved"
@@ -64,18 +64,14 @@ def record(entry: Entry) -> Record:
         commit=entry.commit,
         when=entry.when,
         subject=entry.subject,
-        checkpoint=_number(entry.get("Checkpoint")),
+        checkpoint=number(entry.get("Checkpoint")),
         phase=entry.get("Phase"),
         tasks=entry.all("Task"),
-        attempt=_number(entry.get("Attempt")),
+        attempt=number(entry.get("Attempt")),
         agent=entry.get("Agent"),
         verified=entry.get("Verified").startswith(_PROVED),
         by=entry.get("Approved-by"),
     )
-
-
-def _number(value: str) -> int | None:
-    return int(value) if value.isdecimal() else None
 
 
 def text(shown: Log) -> str:

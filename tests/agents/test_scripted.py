@@ -102,38 +102,58 @@ def test_deleting_what_is_not_there_is_a_failure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("[[attempt]]\nwirte = {}\n", "s.toml: attempt[1].wirte: unknown key", "did you mean `write`?"),
-        ("[[atempt]]\n", "s.toml: atempt: unknown key", "did you mean `attempt`?"),
-        ("", "s.toml: no attempt in it", 'start each with "[[attempt]]"'),
-        ("attempt = [1]\n", "s.toml: attempt[1]: not a table", 'write "[[attempt]]"'),
+        ("[[attempt]]\nwirte = {}\n", "s.toml:2: attempt[1].wirte: unknown key", "did you mean `write`?"),
+        (
+            "[[attempt]]\n[attempt.write]\na = ''\n\n[[ 'attempt' ]]\n\n[attempt.write]\n\"/b\" = ''\n",
+            's.toml:7: attempt[2].write: "/b" leaves the worktree',
+            "write a relative path without `..`",
+        ),
+        (
+            "[[attempt]]\nsleep = nan\n",
+            "s.toml:2: attempt[1].sleep: NaN is no time to sleep",
+            "write seconds; `hang = true` never ends",
+        ),
+        (
+            "[[attempt]]\nsleep = 1e300\n",
+            "s.toml:2: attempt[1].sleep: 1e+300 is no time to sleep",
+            "write seconds; `hang = true` never ends",
+        ),
+        (
+            f"[[attempt]]\nsay = 0x{'f' * 5000}\n",
+            "s.toml:2: attempt[1].say: this is not text",
+            "write text",
+        ),
+        ("[[atempt]]\n", "s.toml:1: atempt: unknown key", "did you mean `attempt`?"),
+        ("", "s.toml:1: no attempt in it", 'start each with "[[attempt]]"'),
+        ("attempt = [1]\n", "s.toml:1: attempt[1]: not a table", 'write "[[attempt]]"'),
         (
             '[[attempt]]\nexit = "done"\n',
-            "s.toml: attempt[1].exit: 'done' is not an exit",
+            's.toml:2: attempt[1].exit: "done" is not an exit',
             "one of: complete, transient, failed",
         ),
         (
             "[[attempt]]\n[[attempt]]\nsleep = true\n",
-            "s.toml: attempt[2].sleep: True is not a number",
+            "s.toml:3: attempt[2].sleep: true is not a number",
             "write a number",
         ),
         (
             "[[attempt]]\nwrite = {x = 1}\n",
-            "s.toml: attempt[1].write: {'x': 1} is not a table of texts",
+            "s.toml:2: attempt[1].write: a table is not a table of texts",
             "write a table of texts",
         ),
         (
             '[[attempt]]\ndelete = "x"\n',
-            "s.toml: attempt[1].delete: 'x' is not a list of texts",
+            's.toml:2: attempt[1].delete: "x" is not a list of texts',
             "write a list of texts",
         ),
         (
             '[[attempt]]\nwrite = {"../x" = ""}\n',
-            "s.toml: attempt[1].write: '../x' leaves the worktree",
+            's.toml:2: attempt[1].write: "../x" leaves the worktree',
             "write a relative path without `..`",
         ),
         (
             '[[attempt]]\necho = "/etc/x"\n',
-            "s.toml: attempt[1].echo: '/etc/x' leaves the worktree",
+            's.toml:2: attempt[1].echo: "/etc/x" leaves the worktree',
             "write a relative path without `..`",
         ),
     ],
@@ -145,8 +165,22 @@ def test_mistakes_are_named_with_file_and_key(text: str, said: str, hint: str) -
 
 
 def test_broken_toml_is_named_with_its_line() -> None:
-    with pytest.raises(OrchestratorError, match=r"s\.toml: .*line 2"):
+    with pytest.raises(OrchestratorError, match=r"s\.toml:2: .*line 2"):
         Script.parse("[[attempt]]\nx = = 1\n", "s.toml")
+
+
+@pytest.mark.parametrize("text", [f"x = {'9' * 5000}\n", "x = " + "[" * 5000, "x" + ".x" * 100 + " = 1"])
+def test_what_tomllib_cannot_take_is_named_with_its_line(text: str) -> None:
+    with pytest.raises(OrchestratorError, match=r"s\.toml:3: "):
+        Script.parse(f"[[attempt]]\n\n{text}", "s.toml")
+
+
+def test_a_file_that_is_no_text_or_too_long_is_named_with_its_line(tmp_path: Path) -> None:
+    script = tmp_path / "s.toml"
+    for data, said in ((b"[[attempt]]\n\xff", "2: not UTF-8"), (b"#\n" * (1 << 22), "2097153: larger than 4,096 KiB")):
+        script.write_bytes(data)
+        with pytest.raises(OrchestratorError, match=f"s.toml:{said}"):
+            Script.load(script)
 
 
 def test_check_names_the_configuration_key(tmp_path: Path) -> None:

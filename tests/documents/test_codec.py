@@ -83,6 +83,7 @@ REFUSED = [
     (b"a\n=======\nb\n>>>>>>> theirs\n", 4, "a merge-conflict marker (>>>>>>>)"),
     (b"```\n|||||||\n```\n", 2, "a merge-conflict marker (|||||||)"),
     (b"a\n<<<<<<<\r\n", 2, "a merge-conflict marker (<<<<<<<)"),
+    (b"\n<<<<<<< HEAD\n", 2, "a merge-conflict marker (<<<<<<<)"),
     (b"a\n" * 600_000, 524_289, "larger than 1 MiB (1,200,000 bytes)"),
     (b"\n" * 50_001, 50_001, "more than 50,000 lines"),
     (b"---\na: 1\n", 1, "front matter is opened here and never closed"),
@@ -99,7 +100,9 @@ def test_refusals_name_the_line(data: bytes, line: int, message: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("data", [b"<<<<<<<<\n", b" <<<<<<< x\n", b"<<<<<<<x\n", b"======= x\n", b"x >>>>>>> y\n"])
+@pytest.mark.parametrize(
+    "data", [b"\n\nx <<<<<<< y\n", b"<<<<<<<<\n", b" <<<<<<< x\n", b"<<<<<<<x\n", b"======= x\n", b"x >>>>>>> y\n"]
+)
 def test_what_only_resembles_a_conflict_is_text(data: bytes) -> None:
     assert Text.parse(data, "x.md").render() == data
 

@@ -1,9 +1,17 @@
 """Front matter is text: nothing is retyped, and every surprise YAML has is refused with its line."""
 
 import pytest
+import yaml
 
+from orchestrator.documents import front_matter
 from orchestrator.documents.codec import Text
 from orchestrator.errors import DocumentError
+
+
+@pytest.fixture(params=[yaml.SafeLoader, front_matter.SafeLoader], ids=["python", "installed"], autouse=True)
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML's own parser, and its C library where that is there: they are not of one mind about everything."""
+    monkeypatch.setattr(front_matter, "SafeLoader", request.param)
 
 
 def front(source: str) -> dict[str, object]:
@@ -60,6 +68,10 @@ REFUSED = [
     ("a: 1\nb: [[[[[[[[1]]]]]]]]", 3, "front matter nested deeper than 8"),
     ("a: 1\n\tb: 2", 3, None),
     ("a: 1\nb: 'x", 3, None),
+    ('a: 1\nb: 2\nc: "\\U00110000"', 4, None),
+    ('a: 1\nb: "\\UFFFFFFFF"', 3, None),
+    ('a: 1\nb: "\\ud800"', 3, None),
+    ("%YAML 1." + "1" * 5000 + "\na: 1", 2, None),
     ("a: 1\nb: \x07", 3, "the character U+0007 in front matter"),
     ("a: 1\nb: x\u2028c: y", 3, "the character U+2028 in front matter"),
     ("a: 1\nb: x\rc: y", 3, "the character U+000D in front matter"),

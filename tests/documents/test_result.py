@@ -65,6 +65,13 @@ def test_refusals_name_the_line(source: str, line: int, message: str) -> None:
     assert caught.value.hint
 
 
+def test_a_table_has_a_last_row() -> None:
+    rows = "| 1 | failed |\n" * 20_001
+    with pytest.raises(DocumentError, match="more than 20,000 table rows") as caught:
+        Result.parse(f"## Result: T\n**Status**: Failed\n### Attempts\n| Attempt | Status |\n{rows}".encode(), "r.md")
+    assert caught.value.where == "r.md:20005"
+
+
 def test_the_seeds_checkpoint() -> None:
     data = (SEEDS / "checkpoint.md").read_bytes()
     found = Checkpoint.parse(data, "c.md")

@@ -44,7 +44,7 @@ def test_entries_have_paths_notes_and_sharing() -> None:
         "a/.GIT/hooks", ".git.",
         "`.git `", "GIT~1/x", ".git::$INDEX_ALLOCATION", ".g\u200cit/x", "a.", "`a /b`", "``",
         "a\x7f", "a\x01b",
-        "**bold**", "[ ]", "a.py:", "a.py,",
+        "**bold**", "[ ]", "a.py:", "a.py,", "a/" * 2_048 + "b",
     ],
 )  # fmt: skip
 def test_tricks_are_refused_with_their_line(path: str) -> None:

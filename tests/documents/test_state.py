@@ -124,6 +124,11 @@ def test_sections_are_made_where_they_are_missing() -> None:
             5,
             "the phase status `DONE` is unknown",
         ),
+        (
+            "**Current phase**: A\n## Phase Status\n\n| A | 1 | 2 | 3 |\n",
+            4,
+            "the phase table has no columns `Phase` and `Status`",
+        ),
         ("**Current phase**: A\n## Progress\n- [>] x\n", 3, "`[>]` is not a checkbox"),
         (
             "**Current phase**: A\n**current phase**: B\n",

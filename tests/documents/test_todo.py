@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.documents import task_id
 from orchestrator.documents.codec import Text
 from orchestrator.documents.todo import Mark, Todo, _tasks, plain_tasks
 from orchestrator.errors import DocumentError
@@ -48,6 +49,11 @@ def test_ids_and_titles(said: str, name: str, title: str | None) -> None:
     found = tasks(f"- [ ] {said}\n")[0]
     assert found[0] == name
     assert title is None or found[1] == title
+
+
+def test_a_title_of_a_mebibyte_has_the_slug_of_its_beginning() -> None:
+    assert task_id.slug("\ufdfa" * 1_024 + "abc") == ""
+    assert task_id.slug("a " * 500_000) == "a-" * 31 + "a"
 
 
 def test_after_is_a_list_wherever_it_stands_at_the_end() -> None:

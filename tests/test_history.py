@@ -1,0 +1,58 @@
+"""What stands in a history that this program did not write: read without a stumble, and never more than it says."""
+
+from datetime import UTC, datetime
+
+import pytest
+from harness import Repo
+
+from orchestrator.repo.attempts import ROOT, load
+from orchestrator.repo.commits import Draft, build
+from orchestrator.repo.git import Git
+from orchestrator.repo.history import ledger, walk
+
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def committed(repo: Repo, *messages: str) -> tuple[Git, str]:
+    git = Git(repo.root, repo.env)
+    return git, build(git, "refs/heads/made", [Draft(message, (), WHEN) for message in messages])[-1]
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "\u0661", "1_0", "-1", "", "x"])
+def test_a_number_that_no_program_wrote_is_none(repo: Repo, number: str) -> None:
+    git, tip = committed(repo, "one\n\nTask: a\nCheckpoint: 0007\n", f"x\n\nCheckpoint: {number}\nReopen: a/{number}\n")
+    known = ledger(git, tip)
+    assert (known.checkpoint, known.landed, known.reopened) == (7, {}, {"a": 0})
+
+
+def test_no_sign_in_a_subject_makes_a_trailer(repo: Repo) -> None:
+    git, tip = committed(repo, "x\x1fTask: stolen\n", "y \x1f\x1e\x1d z\n\nTask: a\n")
+    assert [(entry.subject, entry.trailers) for entry in walk(git, tip)] == [
+        ("y \x1f\x1e\x1d z", (("Task", "a"),)),
+        ("x\x1fTask: stolen", ()),
+    ]
+
+
+def test_a_commit_from_the_year_ten_thousand_is_read(repo: Repo) -> None:
+    git, tip = committed(repo, "one\n")
+    tree = repo.git("rev-parse", f"{tip}^{{tree}}")
+    late = f"tree {tree}\nauthor A <a@b> 999999999999 +0000\ncommitter A <a@b> 999999999999 +0000\n\nlate\n"
+    commit = git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=late.encode()).decode().strip()
+    assert next(walk(git, commit)).when.year == 9999
+
+
+def test_refs_among_the_attempts_that_are_none_are_passed_over(repo: Repo) -> None:
+    blob = repo.git("hash-object", "-w", "README.md")
+    for name in ("a/x", "a/1/2", "b", "a/99999999999", "a/\u0661"):
+        repo.git("update-ref", f"{ROOT}/{name}", "HEAD")
+    repo.git("update-ref", f"{ROOT}/blob/1", blob)
+    repo.git("commit", "-q", "--allow-empty", "-m", "x\n\nFate: none\nSeconds: nan")
+    repo.git("update-ref", f"{ROOT}/fate/1", "HEAD")
+    assert load(Git(repo.root, repo.env)) == []
+
+
+def test_a_restore_to_a_number_of_any_length_is_refused(repo: Repo) -> None:
+    repo.task("a: a")
+    repo.commit("plan")
+    said = repo.run("restore", "9" * 5_000, code=5)
+    assert "is no checkpoint and no commit" in said.err
