@@ -119,7 +119,8 @@ class Worktrees:
         return path
 
     def _made(self, path: Path, commit: str) -> None:
-        how = ("--quiet", "--force", "--no-checkout", "--detach")
+        # Locked, or a person's own `git worktree prune` takes git's record of one that is just being given its name.
+        how = ("--quiet", "--force", "--no-checkout", "--detach", "--lock")
         for more in reversed(range(_TRIES)):
             self._remove(path)
             try:

@@ -21,6 +21,7 @@ from harness import Repo
 from orchestrator.repo import worktrees as room
 from orchestrator.repo.git import Git
 from orchestrator.repo.locate import locate
+from orchestrator.repo.snapshot import look
 from orchestrator.repo.worktrees import Worktrees
 
 _ROUNDS = int(os.environ.get("CROWD_ROUNDS", "0"))
@@ -129,31 +130,32 @@ def bad_rounds(square: Path, size: int, rounds: int, *, committing: bool) -> lis
 
 
 def worktree_rounds(repo: Repo, rounds: int) -> list[str]:
-    """Make, use and remove 24 worktrees at once, from as many threads; return what failed or was left."""
+    """Borrow, use and give back 24 worktrees at once, from as many threads; return what failed or was left."""
+    first = repo.git("rev-parse", "HEAD")
+    repo.write("README.md", "# Another project\n")
+    tips = {repo.commit("second"): "# Another project\n", first: "# A project\n"}
     trees = worktrees(repo)
     gate = threading.Barrier(_WORKTREES)
+
+    def life(name: str, tip: str) -> None:
+        gate.wait()
+        path = trees.lend(name, tip).path
+        assert (path / "README.md").read_text() == tips[tip]
+        (path / "README.md").write_text(f"{name}\n")
+        trees.give_back(name, look(path))
+
     bad = []
     with ThreadPoolExecutor(_WORKTREES) as pool:
-        for _ in range(rounds):
-            lives = [pool.submit(life, repo, trees, name, gate) for name in crowd.tasks(_WORKTREES)]
+        for number in range(rounds):
+            lives = [pool.submit(life, name, list(tips)[number % 2]) for name in crowd.tasks(_WORKTREES)]
             bad += [repr(error) for error in (done.exception() for done in lives) if error]
-            left = [*trees.place.git_dir.glob("worktrees/t*"), *trees.home.iterdir()]
-            bad += [f"left over: {path}" for path in left]
-    return bad
+    trees.close()
+    left = [path for path in trees.place.git_dir.glob("worktrees/*") if path.name != "mine"]
+    return bad + [f"left over: {path}" for path in [*left, *trees.home.iterdir()]]
 
 
 def worktrees(repo: Repo) -> Worktrees:
     return Worktrees(Git(repo.root, repo.env), locate(repo.root, repo.env), repo.root / ".orchestrator" / "worktrees")
-
-
-def life(repo: Repo, trees: Worktrees, name: str, gate: threading.Barrier) -> None:
-    gate.wait()
-    tip = repo.git("rev-parse", "HEAD")
-    path = trees.add(name, tip)
-    (path / "README.md").write_text(f"{name}\n")
-    trees.checkout(name, tip, keep_ignored=False)
-    assert (path / "README.md").read_text() == "# A project\n"
-    trees.remove(name)
 
 
 @contextmanager
