@@ -21,7 +21,9 @@ EXECUTABLE = "100755"
 _FOLDER = "040000"
 _SHA1 = 40  # hexadecimal digits of an id
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_MODE = re.compile(rb"(?:40000|1\d{5})\Z")
+_MODE = re.compile(
+    rb"(?:40000|1[026]0\d{3})\Z"
+)  # no other six digits: a folder's five may stand behind an id that ends in `1`
 
 
 @dataclass(frozen=True, slots=True)
