@@ -1,7 +1,7 @@
 """Runs the program and kills its whole process group at one chosen boundary: python killer.py N -- run ...
 
-A boundary is every git process, before and after it, and every durable write, before and after it. `N` counts them from
-1; with N = 0 nothing is killed and the count is printed to the file named by KILLER_COUNT.
+A boundary is every git process, every write of a file and every change of a worktree, before and after it. `N` counts
+them from 1; with N = 0 nothing is killed and the count is printed to the file named by KILLER_COUNT.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator import workspace
 from orchestrator.cli import app
-from orchestrator.repo import git
+from orchestrator.repo import git, worktrees
 from orchestrator.steps import dispatch, verify
 
 _lock = threading.Lock()
@@ -40,8 +40,13 @@ def around(function):  # noqa: ANN001, ANN201 - wraps anything
 
 
 git.Git.attempt = around(git.Git.attempt)
-for room in (workspace, dispatch, verify):
+git.Fed.write = around(git.Fed.write)
+git.Fed.finish = around(git.Fed.finish)
+worktrees.bring = around(worktrees.bring)
+worktrees.clean = around(worktrees.clean)
+for room in (workspace, verify):
     room.write_durably = around(room.write_durably)
+dispatch.write_whole = around(dispatch.write_whole)
 
 code = app.run(sys.argv[3:])
 if not _at:

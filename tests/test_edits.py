@@ -176,6 +176,30 @@ def test_an_uncommitted_change_in_the_way_stops_the_landing_and_names_the_file(r
     repo.git("stash", "drop", "-q")
 
 
+def test_a_file_the_user_has_deleted_is_not_brought_back_by_a_landing(repo: Repo) -> None:
+    slow_project(repo)
+    (repo.root / "a.txt").unlink()
+    said = repo.run("run", code=5)
+    assert "uncommitted changes are in the way: a.txt" in said.err
+    assert not (repo.root / "a.txt").exists()
+    repo.git("restore", "a.txt")
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    assert "Attempt: 1" in repo.git("log", "--grep=^Task: a", "--format=%B")
+
+
+def test_a_document_deleted_while_its_landing_is_verified_comes_back(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("checkpoint", "-m", "a state file")
+    repo.shell_agent(
+        'echo new > "$1"', verify='rm -f "$(git rev-parse --path-format=absolute --git-common-dir)"/../*.md'
+    )
+    repo.commit("a verify that deletes what is not its own")
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    assert repo.git("status", "--porcelain") == " D README.md"
+
+
 def test_an_untracked_file_in_the_way_is_never_overwritten(repo: Repo) -> None:
     repo.spec("a", "new.txt")
     repo.task("a: do a")

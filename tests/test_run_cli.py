@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -254,6 +255,19 @@ def test_agents_that_take_longer_than_the_drain_are_stopped_and_their_work_is_ke
     assert process.returncode == 143
     assert repo.git("show", "refs/orchestrator/attempts/a/1:a.txt") == "half"
     assert left_over("sleep 31.25") == []
+
+
+def test_asked_to_stop_before_there_is_a_leader_it_stops_as_later(repo: Repo, tmp_path: Path) -> None:
+    two(repo)
+    git, mark = tmp_path / "bin" / "git", tmp_path / "asked"
+    git.parent.mkdir()
+    git.write_text(
+        f'#!/bin/sh\n[ -e {mark} ] || {{ touch {mark}; kill -TERM $PPID; }}\nexec {shutil.which("git")} "$@"\n'
+    )
+    git.chmod(0o755)
+    said = repo.run("run", "--json", code=143, env={"PATH": f"{git.parent}{os.pathsep}{repo.env['PATH']}"})
+    assert said.json["data"]["stopped"] == signal.SIGTERM
+    assert repo.landed() == []
 
 
 @pytest.mark.parametrize("live", [True, False])

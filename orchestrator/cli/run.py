@@ -10,7 +10,7 @@ from orchestrator.cli.app import root_option
 from orchestrator.cli.doors import leading, reading
 from orchestrator.cli.listening import listening
 from orchestrator.cli.output import Next, Output
-from orchestrator.cli.signals import stop_requests
+from orchestrator.cli.signals import Requests, stop_requests
 
 
 def options(function: Callable[..., int]) -> Callable[..., int]:
@@ -52,10 +52,15 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
     from orchestrator.leader.session import run  # noqa: PLC0415 - `--help` needs none of it
     from orchestrator.views import ending  # noqa: PLC0415 - `--help` needs none of it
 
-    with listening(output, stream=bool(events), live=live) as tell, leading(tell, flags) as project:
+    asked = Requests()
+    with (
+        stop_requests(asked.take),
+        listening(output, stream=bool(events), live=live) as tell,
+        leading(tell, flags) as project,
+    ):
         leader = Leader(project, roster(project.config, project.place.root, project.env), until)
-        with stop_requests(leader.stop):
-            report = run(leader)
+        asked.hand_to(leader.stop)
+        report = run(leader)
     landed = [ending.Landing(*pair) for pair in report.landed]
     end = ending.Ending(
         report.phase,

@@ -1,11 +1,30 @@
-"""The system's signals as stop requests, only while the leader runs; every handler is put back afterwards."""
+"""The system's signals as stop requests, from before there is a leader; every handler is put back afterwards."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 
 _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass
+class Requests:
+    """Stop requests that are kept until there is somebody who can stop."""
+
+    _early: list[int] = field(default_factory=list)
+    _stop: Callable[[int], None] | None = None
+
+    def take(self, number: int) -> None:
+        """Hand a request on, or keep it."""
+        (self._stop or self._early.append)(number)
+
+    def hand_to(self, stop: Callable[[int], None]) -> None:
+        """Let `stop` hear every request, those that were kept first."""
+        self._stop = stop
+        for number in self._early:
+            stop(number)
 
 
 @contextmanager

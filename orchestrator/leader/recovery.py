@@ -8,6 +8,7 @@ from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps import dispatch
 from orchestrator.steps.project import Project
+from orchestrator.steps.standing import CHECKPOINTS, SPECS
 from orchestrator.steps.verify import NAME as VERIFY
 from orchestrator.workspace import boot_id
 
@@ -44,7 +45,8 @@ def recover(project: Project) -> Findings:
 def _clear_scratch(project: Project) -> None:
     remove_tree(project.folders.scratch)
     home = project.folders.home
-    for folder in (project.place.root, home, *home.glob("attempts/*/*")):
+    own = (project.place.root, project.place.root / SPECS, project.place.root / CHECKPOINTS, home)
+    for folder in (*own, *home.glob("attempts/*/*"), *home.glob("replaced/**/")):
         for leftover in folder.glob(".*.orchestrator-tmp"):
             leftover.unlink()
     previous = project.lock.previous

@@ -108,6 +108,7 @@ class Checkout:
         try:
             if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
+            self._refuse_deleted(old, new)
             move(self.git, [Move(self._from, old), Move(self._to, new)], "intent")
             self._bring_forward(old, new, reason, taken)
             shutil.copyfile(self._index, lock)
@@ -119,6 +120,19 @@ class Checkout:
                 lock.unlink(missing_ok=True)
         self._forget()
         make_durable(self.place.git_dir, self.branch)
+
+    def _refuse_deleted(self, old: str, new: str) -> None:
+        """Refuse to write a file that the user has deleted: to git, a missing file is an unchanged one."""
+        changed = [
+            change.path for change in differences(self.git, old, new) if GONE not in {change.mode, change.old.mode}
+        ]
+        gone = [path for path in changed if not os.path.lexists(self.place.root / path)]
+        # What a sparse checkout leaves out is missing, too.
+        deleted = (
+            self.git.records("--literal-pathspecs", "diff-files", "--name-only", "-z", "--", *gone) if gone else []
+        )
+        if deleted:
+            raise InTheWayError(deleted)
 
     def _bring_forward(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
         private = self._private_index()
@@ -230,6 +244,8 @@ class Checkout:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
         old, new = resolve(self.git, self._from), resolve(self.git, self._to)
         if old is None or new is None:
+            if old != new:  # cut short while the intent was written, or taken back
+                self._forget()
             return None
         tip = resolve(self.git, self.branch) or old
         changes = differences(self.git, old, new)

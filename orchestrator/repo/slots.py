@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
 
-_EXPECTED = {"HEAD", "commondir", "gitdir", "index", "info", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
+_EXPECTED = {"HEAD", "commondir", "gitdir", "index", "locked", "info", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
 _DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")
 
 

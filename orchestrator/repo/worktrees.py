@@ -7,6 +7,7 @@ import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from orchestrator.repo.trees import differences
 _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
 _SPARSELY = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt has a dash in its name
+_TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
 
@@ -111,12 +113,23 @@ class Worktrees:
         """Make the worktree `name` at `commit`, on no branch; what stood there before is replaced."""
         path = self.home / name
         with self.lock:
-            self._remove(path)
             self.home.mkdir(parents=True, exist_ok=True)
-            how = ("--quiet", "--force", "--no-checkout", "--detach")
-            self.git.run(*_FLEETING, "worktree", "add", *how, str(path), commit)
+            self._made(path, commit)
         self._fill(path, self._admin(name), commit, hidden)
         return path
+
+    def _made(self, path: Path, commit: str) -> None:
+        # Locked, or a person's own `git worktree prune` takes git's record of one that is just being given its name.
+        how = ("--quiet", "--force", "--no-checkout", "--detach", "--lock")
+        for more in reversed(range(_TRIES)):
+            self._remove(path)
+            try:
+                self.git.run(*_FLEETING, "worktree", "add", *how, str(path), commit)
+            except GitError:
+                if not more:
+                    raise
+            else:
+                return
 
     def remove(self, name: str) -> None:
         """Delete the worktree `name` and git's record of it. The caller has a ref that holds its work."""
@@ -203,13 +216,14 @@ def _hiding(admin: Path, hidden: Hidden) -> tuple[str, ...]:
 
 def _forget(admin: Path) -> None:
     """Delete git's record of a worktree; where it leads goes last, so that a kill leaves what `sweep` can judge."""
-    for item in admin.iterdir():
-        if item.name == "gitdir":
-            continue
-        if item.is_dir() and not item.is_symlink():
-            remove_tree(item)
-        else:
-            item.unlink()
+    with suppress(FileNotFoundError):  # a person's own `git worktree prune`, or their gc, is at it, too
+        for item in admin.iterdir():
+            if item.name == "gitdir":
+                continue
+            if item.is_dir() and not item.is_symlink():
+                remove_tree(item)
+            else:
+                item.unlink()
     remove_tree(admin)
 
 
@@ -226,9 +240,14 @@ def _points_at(admin: Path, path: Path) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete the folder `path`, read-only parts included, without following a symlink; nothing there is fine."""
+    """Delete the folder `path`, read-only parts included, without following a symlink; nothing there is fine.
 
-    def open_up(_function: Callable[..., object], item: str, _error: object) -> None:
+    What somebody else deletes meanwhile is fine, too.
+    """
+
+    def open_up(_function: Callable[..., object], item: str, error: tuple[object, BaseException, object]) -> None:
+        if isinstance(error[1], FileNotFoundError):
+            return
         parent = os.path.dirname(item)  # noqa: PTH120 - rmtree hands over strings, maybe with surrogates
         if not os.path.islink(parent):  # noqa: PTH114
             os.chmod(parent, stat.S_IRWXU)  # noqa: PTH101

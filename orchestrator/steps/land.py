@@ -147,8 +147,9 @@ def _publish(
     except BranchMovedError:
         project.say("branch.moved")
         return False
-    except InTheWayError:
-        if take_in(project) is None:
+    except InTheWayError as error:
+        gone = [path for path in error.paths if not (project.place.root / path).exists()]
+        if take_in(project) is None and (gone != [*error.paths] or not _are_back(project, gone)):
             raise
         return False
     for candidate, commit in zip(chain, commits, strict=True):
@@ -156,6 +157,11 @@ def _publish(
         facts = {"commit": commit, "checkpoint": candidate.checkpoint}
         project.say("landed", candidate.attempt.task, candidate.attempt.number, **facts)
     return True
+
+
+def _are_back(project: Project, paths: Sequence[str]) -> bool:
+    """Whether `paths`, which were gone, are there again: taking a person's edits in brings deleted documents back."""
+    return all((project.place.root / path).exists() for path in paths)
 
 
 def _candidates(

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from aftermath import carrying
 from harness import Repo, Said
 
 SOURCE = Path(__file__).with_name("preload.c")
@@ -114,17 +115,3 @@ def _ended(done: subprocess.Popen[bytes], marker: str, hit: Hit) -> int:
         assert time.monotonic() < deadline, f"{hit}: processes left: {left}"
         time.sleep(0.01)
     return code
-
-
-def carrying(marker: str) -> list[int]:
-    """Return the processes that have a variable starting with `marker` in their environment."""
-    found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 - hot: no Path per pid
-        if name.isdigit():
-            try:
-                block = Path(f"/proc/{name}/environ").read_bytes()
-            except OSError:
-                continue
-            if any(entry.startswith(marker.encode()) for entry in block.split(b"\0")):
-                found.append(int(name))
-    return found

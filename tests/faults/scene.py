@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import aftermath
 from harness import Repo
-from injection import carrying
 
 TASKS = ("a", "b", "c", "d")
 _OWN = ("workflow-state.md", "TODO.md", "checkpoints/", "specs/")
@@ -99,7 +99,7 @@ def code_tree(repo: Repo) -> str:
 
 def wrong(repo: Repo, tree: str, before: Kept) -> list[str]:
     """Return what is not as it must be after a finished run; `tree` is the code of a run that nobody disturbed."""
-    return [*_lost(repo, tree, before), *_left(repo), *_processes(repo), *_unwell(repo)]
+    return [*_lost(repo, tree, before), *aftermath.found(repo)]
 
 
 def _lost(repo: Repo, tree: str, before: Kept) -> list[str]:
@@ -127,38 +127,3 @@ def _fates(repo: Repo, before: Kept) -> list[tuple[str, str]]:
     fates = dict(line.split(" ", 1) for line in shown.split("\n") if line)
     good = {key: ("finished", "rejected") if key.startswith("c/") else ("finished",) for key in before.answered}
     return [(key, "" if fates.get(key) in good[key] else str(fates.get(key))) for key in sorted(before.answered)]
-
-
-def _left(repo: Repo) -> list[str]:
-    git_dir = repo.root / ".git"
-    found = [
-        *(path for path in git_dir.rglob("*.lock") if path.name != "orchestrator.lock"),
-        *repo.root.rglob(".*.orchestrator-tmp"),
-        *(git_dir / "objects").rglob("tmp_*"),
-        *git_dir.glob("fast_import_crash_*"),
-        *(path for path in (git_dir / "worktrees").glob("*") if path.name != "verify"),
-        *(path for path in (repo.root / ".orchestrator" / "worktrees").glob("*") if path.name != "verify"),
-        *(repo.root / ".orchestrator" / "tmp").glob("*.lock"),
-    ]
-    refs = repo.git(
-        "for-each-ref", "--format=%(refname)", "refs/heads/orchestrator", "refs/orchestrator/advance"
-    ).split()
-    return [f"left over: {path}" for path in [*(str(path.relative_to(repo.root)) for path in found), *refs]]
-
-
-def _processes(repo: Repo) -> list[str]:
-    return [f"process {pid} is left" for pid in carrying(f"ORCHESTRATOR_TOKEN=orchestrator:{repo.root.resolve()}:")]
-
-
-def _unwell(repo: Repo) -> list[str]:
-    found = []
-    if status := repo.git("status", "--porcelain"):
-        found.append(f"git status: {status}")
-    try:
-        repo.git("fsck", "--strict", "--no-dangling")
-    except AssertionError as error:
-        found.append(str(error))
-    doctor = repo.run("doctor", code=None)
-    if doctor.code:
-        found.append(f"doctor: exit {doctor.code}\n{doctor.out}{doctor.err}")
-    return found
