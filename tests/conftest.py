@@ -1,5 +1,6 @@
-"""Fixtures every test shares, and the tripwire that keeps tests out of the real home directory."""
+"""Fixtures every test shares, the tripwire that keeps tests out of the real home directory, and the sweeps' figures."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,15 @@ def repo(tmp_path: Path) -> Repo:
     made.write("README.md", "# A project\n")
     made.commit("first")
     return made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add up what the parts of each full sweep recorded."""
+    figures: dict[str, Counter[str]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, number in getattr(report, "user_properties", []) if getattr(report, "when", "") == "call" else []:
+                figures.setdefault(report.nodeid.partition("[")[0], Counter())[name] += number
+    for name, sums in figures.items():
+        words = ", ".join(f"{number} {what}" for what, number in sums.items())
+        terminalreporter.write_line(f"{name}: {words}")

@@ -1,9 +1,8 @@
-"""The stage of the sweeps, set once per test process, and the figures of a full sweep at the end of the output."""
+"""The stage of the sweeps, set once per test process."""
 
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,15 +32,3 @@ def stage() -> Iterator[Stage]:
     yield Stage(library, folder, untouched, tree, clean.count)
     if not list(folder.glob("visit-*")):
         shutil.rmtree(folder)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Add up what the parts of each full sweep recorded."""
-    figures: dict[str, Counter[str]] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, number in getattr(report, "user_properties", []) if getattr(report, "when", "") == "call" else []:
-                figures.setdefault(report.nodeid.partition("[")[0], Counter())[name] += number
-    for name, sums in figures.items():
-        words = ", ".join(f"{number} {what}" for what, number in sums.items())
-        terminalreporter.write_line(f"{name}: {words}")

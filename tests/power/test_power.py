@@ -56,8 +56,8 @@ def test_a_power_cut_anywhere(studio: Studio, file_system: str, part: int, recor
     recording = studio.recording(file_system)
     chosen = cuts.points(recording.entries)[part * _STEP :: PARTS * _STEP]
     wrong = found(recording, chosen)
-    record_property("cuts", len(chosen))
-    record_property("failed", len(wrong))
+    record_property(f"cuts on {file_system}", len(chosen))
+    record_property(f"failed on {file_system}", len(wrong))
     assert not wrong, "\n\n".join(wrong)
 
 
