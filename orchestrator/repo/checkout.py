@@ -22,6 +22,7 @@ from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
+from orchestrator.workspace import sync_folder
 
 _LOCK_PATIENCE = 5.0
 _SYNCS = 16
@@ -239,6 +240,15 @@ class Checkout:
         # Side by side they share the disk's waits: 1,000 files took 0.9 s one by one.
         with ThreadPoolExecutor(min(_SYNCS, len(paths) or 1)) as pool:
             list(pool.map(_sync, [path for path in paths if path.is_file()]))
+        self._sync_folders([change.path for change in changes])
+
+    def _sync_folders(self, paths: Sequence[str]) -> None:
+        """Fsync the folders of `paths`: on btrfs a name would else lead to a version two landings old."""
+        root = self.place.root
+        folders = {folder for path in paths for folder in (root / path).parents if folder.is_relative_to(root)}
+        for folder in sorted(folders):
+            if folder.is_dir():
+                sync_folder(folder)
 
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
@@ -287,6 +297,7 @@ class Checkout:
         for path in ours:
             if not (self.place.root / path).is_symlink():
                 _sync(self.place.root / path)
+        self._sync_folders([*ours, *gone])
         private.attempt("update-index", "-q", "--refresh")
         _sync(self._index)
         self._index.replace(self.place.git_dir / "index")

@@ -189,8 +189,8 @@ class Worktrees:
     def _is_stale(self, admin: Path) -> bool:
         target = _target(admin)
         if target is None:
-            # Killed before git wrote where it leads; only we make worktrees while we hold the instance lock.
-            return (admin / "locked").exists() or not any(admin.iterdir())
+            # Killed before git wrote where it leads, or a power cut emptied that file: git's own prune drops both.
+            return True
         return self.home in target.parents and not target.exists()
 
     def _admins(self) -> list[Path]:

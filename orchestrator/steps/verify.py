@@ -12,7 +12,7 @@ from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
-from orchestrator.workspace import write_durably
+from orchestrator.workspace import boot_id, write_durably
 
 NAME = "verify"
 _PASSED_THROUGH = ("VIRTUAL_ENV", "SSL_CERT_FILE", "PIP_*", "UV_*")
@@ -78,7 +78,7 @@ def _worktree(project: Project, commit: str, cancel: threading.Event) -> Path:
         _setup_mark(project).unlink(missing_ok=True)
         prepare(project, path, cancel)
         if not cancel.is_set():
-            write_durably(_setup_mark(project), project.config.setup.encode())
+            write_durably(_setup_mark(project), _setup(project))
     kept = bool(project.config.setup or project.config.copy or project.config.link)
     project.worktrees.checkout(NAME, commit, keep_ignored=kept)
     furnish(project, path)
@@ -92,7 +92,12 @@ def _setup_mark(project: Project) -> Path:
 
 def _is_set_up(project: Project) -> bool:
     mark = _setup_mark(project)
-    return mark.is_file() and mark.read_bytes() == project.config.setup.encode()
+    return mark.is_file() and mark.read_bytes() == _setup(project)
+
+
+def _setup(project: Project) -> bytes:
+    """Return which setup it is, and of which start of the machine: a power cut may leave files there that are empty."""
+    return f"{boot_id()} {project.config.setup}".encode()
 
 
 def prepare(project: Project, path: Path, cancel: threading.Event) -> None:

@@ -73,11 +73,14 @@ def compiled(folder: Path) -> Path:
     return library
 
 
-def strike(library: Path, repo: Repo, hit: Hit, *argv: str) -> Struck:
-    """Run `orchestrator` in `repo` with `hit`; when it returns, no process of that run is left, or an assertion fails."""
+def strike(library: Path, repo: Repo, hit: Hit, *argv: str, out: Path | None = None) -> Struck:
+    """Run `orchestrator` in `repo` with `hit`; when it returns, no process of that run is left, or an assertion fails.
+
+    `out` is where its standard output goes, if not to a file beside the project.
+    """
     state = repo.root.parent / f"{repo.root.name}-faults"
     _arm(state, repo.root, hit)
-    out, err = state.with_suffix(".out"), state.with_suffix(".err")
+    out, err = out or state.with_suffix(".out"), state.with_suffix(".err")
     env = {**repo.env, "LD_PRELOAD": str(library), "FAULTS_STATE": str(state)}
     if "FAULTS_TRACE" in os.environ:
         env["FAULTS_TRACE"] = os.environ["FAULTS_TRACE"]

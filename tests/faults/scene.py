@@ -53,6 +53,11 @@ def project(root: Path) -> Repo:
 def copied(repo: Repo, root: Path) -> Repo:
     """Return an untouched copy of the project at `root`."""
     shutil.copytree(repo.root, root, symlinks=True)
+    return opened(root)
+
+
+def opened(root: Path) -> Repo:
+    """Return the project that stands at `root` already."""
     return _with_runs(Repo(root))
 
 
