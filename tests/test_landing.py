@@ -17,28 +17,36 @@ def two_tasks(repo: Repo, script: str, verify: str, *, files: tuple[str, str] = 
     repo.commit("a project")
 
 
-# Both start from the same base, both are done before the first of them is landed: a waits for b.
+# Both start from the same base, and both are done while verify is still busy with z.
 RED_TOGETHER = """
+[[attempt]]
+task = "z"
+write = {"z.txt" = "z"}
 [[attempt]]
 task = "a"
 attempt = 1
+sleep = 0.5
 write = {"a.txt" = "1\\n"}
 [[attempt]]
 task = "b"
 attempt = 1
+sleep = 0.5
 write = {"b.txt" = "1\\n"}
 [[attempt]]
 task = "b"
 write = {"b.txt" = "2\\n"}
-echo = "b.txt"
 """
 
 
 def test_a_red_combination_lands_the_first_and_sends_the_second_back_with_the_output(repo: Repo) -> None:
-    verify = "if [ $(cat a.txt) = 1 ] && [ $(cat b.txt) = 1 ]; then echo BOTH ARE ONE; exit 1; fi"
-    two_tasks(repo, RED_TOGETHER.replace('echo = "b.txt"\n', ""), verify)
-    repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    seen = repo.root.parent / "seen"
+    wait = f"if [ -e z.txt ] && [ ! -e {seen} ]; then touch {seen}; sleep 3; fi"
+    two_tasks(repo, RED_TOGETHER, f"{wait}; if [ $(cat a.txt b.txt | tr -d '\\n') = 11 ]; then echo BOTH ARE ONE; exit 1; fi")
+    repo.spec("z", "z.txt")
+    repo.task("z: do z", "a: do a", "b: do b")
+    said = repo.run("run")
+    assert repo.landed() == ["z", "a", "b"]
+    assert "red together: a, b" in said.err
     assert repo.read("b.txt") == "2\n"
     assert "Attempt: 2" in repo.git("log", "-1", "--format=%B")
     rejected = repo.git("log", "-1", "--format=%B", "refs/orchestrator/attempts/b/1")
@@ -91,7 +99,7 @@ write = {"shared.txt" = "a\\n"}
 [[attempt]]
 task = "b"
 attempt = 1
-sleep = 0.3
+sleep = 2
 write = {"shared.txt" = "b\\n"}
 [[attempt]]
 task = "b"
@@ -106,7 +114,7 @@ append = {"shared.txt" = "b\\n"}
 def test_a_conflict_that_stays_asks_a_person(repo: Repo) -> None:
     """The agent always answers with the line it saw first, so it never fits the branch that moved under it."""
     repo.write("shared.txt", "0\n")
-    script = '[[attempt]]\ntask = "a"\nsleep = 0.3\nwrite = {"shared.txt" = "a\\n"}\n[[attempt]]\ntask = "b"\nsleep = 0.3\nwrite = {"shared.txt" = "b\\n"}\n'
+    script = '[[attempt]]\ntask = "a"\nsleep = 0.3\nwrite = {"shared.txt" = "a\\n"}\n[[attempt]]\ntask = "b"\nsleep = 2\nwrite = {"shared.txt" = "b\\n"}\n'
     two_tasks(repo, script, "", files=("shared.txt", "shared.txt"))
     with (repo.root / "orchestrator.toml").open("a") as file:
         file.write("[limits]\nattempts = 1\n")

@@ -193,7 +193,7 @@ class Git:
 
     def _refused(self) -> str:
         """Return what the disk says to a small write, for git's messages seldom say why; empty when it takes it."""
-        folder = self.directory / ".git"
+        folder = Path(self.extra.get("GIT_DIR", self.directory / ".git"))
         if not folder.is_dir():
             return ""
         probe = folder / f"orchestrator-probe-{os.getpid()}"
