@@ -64,6 +64,25 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def beneath(root: Path, folder: str) -> Iterator[int]:
+    """Have `folder` below `root` open within the block: a folder that became a symlink meanwhile leads nowhere.
+
+    Raises:
+        OSError: there is no such folder any more.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(root, flags)
+    try:
+        for part in Path(folder).parts:
+            inner = os.open(part, flags, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def read_own(root: Path, relative: str) -> bytes | None:
     """Return a document's bytes, or None where there is no such file.
 

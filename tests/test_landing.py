@@ -41,7 +41,9 @@ write = {"b.txt" = "2\\n"}
 def test_a_red_combination_lands_the_first_and_sends_the_second_back_with_the_output(repo: Repo) -> None:
     seen = repo.root.parent / "seen"
     wait = f"if [ -e z.txt ] && [ ! -e {seen} ]; then touch {seen}; sleep 3; fi"
-    two_tasks(repo, RED_TOGETHER, f"{wait}; if [ $(cat a.txt b.txt | tr -d '\\n') = 11 ]; then echo BOTH ARE ONE; exit 1; fi")
+    two_tasks(
+        repo, RED_TOGETHER, f"{wait}; if [ $(cat a.txt b.txt | tr -d '\\n') = 11 ]; then echo BOTH ARE ONE; exit 1; fi"
+    )
     repo.spec("z", "z.txt")
     repo.task("z: do z", "a: do a", "b: do b")
     said = repo.run("run")

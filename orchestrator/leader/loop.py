@@ -19,6 +19,7 @@ from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import InTheWayError, NotNowError
+from orchestrator.repo.git import GitError
 from orchestrator.repo.history import walk
 from orchestrator.repo.packing import tidy
 from orchestrator.repo.remembered import remember
@@ -287,7 +288,7 @@ class Leader:
         def work() -> None:
             try:
                 outcome = land(self.project, self.library, waiting, running, self._halt)
-                tidy(self.project.git, self.project.place)
+                self._tidy()
             except Exception as error:  # noqa: BLE001 - a thread's error must reach the leader, which raises it
                 self.inbox.put(Landed(Outcome(), error))
             else:
@@ -295,6 +296,13 @@ class Leader:
 
         self._landing = threading.Thread(target=work, name="landing")
         self._landing.start()
+
+    def _tidy(self) -> None:
+        """Keep git quick; where it cannot be, say so: nothing depends on it."""
+        try:
+            tidy(self.project.git, self.project.place)
+        except GitError as error:
+            self.project.say("untidy", why=one_line(str(error)))
 
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
@@ -346,7 +354,7 @@ class Leader:
         if self.report.landed and not self._is_checkpoint(now.commit) and self._stops < 2:  # noqa: PLR2004
             publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
             now = self._situation()
-        tidy(self.project.git, self.project.place)
+        self._tidy()
         remember(self.project.place.git_dir, now.commit, now.ledger)
         self.report.conclude(now, claims(self.project.git))
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))

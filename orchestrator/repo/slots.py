@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
+from orchestrator.workspace import beneath
 
 _EXPECTED = {"HEAD", "commondir", "gitdir", "index", "locked", "info", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
 _DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")
@@ -79,9 +80,11 @@ def clean(slot: Slot, sight: Sight) -> bool:
     changed = [path for path, facts in sight.files.items() if slot.files.get(path) != mark(facts)]
     try:
         for path in changed:
-            (slot.path / path).unlink()
-        for folder in sorted(sight.folders.keys() - slot.folders.keys(), reverse=True):
-            (slot.path / folder).rmdir()
+            with beneath(slot.path, os.path.dirname(path)) as folder:  # noqa: PTH120 - may hold surrogates
+                os.unlink(os.path.basename(path), dir_fd=folder)  # noqa: PTH119
+        for path in sorted(sight.folders.keys() - slot.folders.keys(), reverse=True):
+            with beneath(slot.path, os.path.dirname(path)) as folder:  # noqa: PTH120
+                os.rmdir(os.path.basename(path), dir_fd=folder)  # noqa: PTH119
         for name in _DROPPED:
             (slot.admin / name).unlink(missing_ok=True)
     except OSError:

@@ -27,6 +27,7 @@ from orchestrator.repo.trees import (
     entries,
     ignored,
 )
+from orchestrator.workspace import beneath
 
 _SMALL = 1 << 20  # bytes of an attempt's changed files that we read ourselves
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -168,7 +169,10 @@ def _contents(
         return {}
     found = {}
     for path in files:
-        with os.fdopen(os.open(worktree / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        folder, name = os.path.split(path)
+        with beneath(worktree, folder) as inside:
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inside)
+        with os.fdopen(handle, "rb") as file:
             found[path] = file.read()
     return found
 

@@ -68,7 +68,7 @@ class _Memory(Generic[_Value]):
 
 
 _TREES: _Memory[str] = _Memory(20_000)
-_LISTINGS: "_Memory[tuple[tuple[str, Entry], ...]]" = _Memory(200_000)
+_LISTINGS: "_Memory[tuple[tuple[str, Entry], ...]]" = _Memory(50_000)
 
 
 def entries(git: Git, commit: str, paths: Iterable[str] = ()) -> dict[str, Entry]:

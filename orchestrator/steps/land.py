@@ -91,6 +91,8 @@ def land(
                 continue
             proved = commits[-1]
         library.coming = _afterwards(now, chapter, chain, commits)
+        for candidate in chain:
+            library.specs.pop(candidate.attempt.spec, None)  # what has landed is not asked for again
         if not _publish(project, [now.commit, *commits], chain, outcome, taken):
             queue.insert(0, [candidate.attempt for candidate in chain])
     return outcome

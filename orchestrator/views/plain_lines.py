@@ -107,5 +107,6 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "checkpointed": _checkpointed,
     "draining": _draining,
     "stopping": lambda event: f"stopping: {_fact(event, 'why')}",
+    "untidy": lambda event: f"packs and refs are left as they are: {_fact(event, 'why')}",
     "waiting": lambda event: f"waiting for you: {_fact(event, 'why')}",
 }
