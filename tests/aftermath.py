@@ -18,6 +18,7 @@ def left(repo: Repo) -> list[str]:
         *(path for path in git_dir.rglob("*.lock") if path.name != "orchestrator.lock"),
         *repo.root.rglob(".*.orchestrator-tmp"),
         *(git_dir / "objects").rglob("tmp_*"),
+        *(git_dir / "objects").rglob("*.keep"),
         *git_dir.glob("fast_import_crash_*"),
         *(path for path in (git_dir / "worktrees").glob("*") if path.name != "verify"),
         *(path for path in (repo.root / ".orchestrator" / "worktrees").glob("*") if path.name != "verify"),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from harness import Repo
 
 from orchestrator.workspace import boot_id
@@ -60,24 +61,55 @@ def test_finished_work_of_a_killed_run_is_not_done_again(repo: Repo) -> None:
     assert repo.read("a.txt") == "new\n"
 
 
-def test_the_worktree_of_verify_is_made_anew_once_the_machine_was_restarted(repo: Repo) -> None:
+@pytest.mark.parametrize("more", ["", "b"])
+def test_the_worktree_of_verify_is_not_used_once_the_machine_was_restarted(repo: Repo, more: str) -> None:
     project(repo)
     repo.shell_agent('echo new > "$1"', verify="true")
     repo.run("run")
-    repo.run("task", "add", "b", "do b")
-    repo.spec("b", "b.txt")
+    if more:
+        repo.run("task", "add", more, "do more")
+        repo.spec(more, f"{more}.txt")
     (repo.root / ".git" / "worktrees" / "verify" / "HEAD").write_text("")
     mark = repo.root / ".orchestrator" / "set-up"
     mark.write_text(mark.read_text().replace(boot_id(), "another"))
     repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    assert repo.landed() == ["a", *more]
+    repo.git("fsck", "--strict")
 
 
-def test_gits_record_of_a_worktree_that_leads_nowhere_is_dropped(repo: Repo) -> None:
+@pytest.mark.parametrize(
+    "left",
+    [b"", b"new\n" * 512, bytes(9000), b"new\n" * 1024 + bytes(4096)],
+    ids=["nothing", "its start", "zeros", "its start and zeros"],
+)
+def test_what_is_left_of_a_file_that_a_landing_wrote_is_mended(repo: Repo, left: bytes) -> None:
+    project(repo)
+    repo.shell_agent('yes new | head -n 2500 > "$1"')
+    repo.commit("a larger file")
+    repo.run("run")
+    for name, commit in (("from", "HEAD~1"), ("to", "HEAD")):
+        repo.git("update-ref", f"refs/orchestrator/advance/{name}/main", commit)
+    repo.write("a.txt", left)
+    assert "a landing was cut short" in repo.run("run").err
+    assert repo.read("a.txt") == "new\n" * 2500
+    assert repo.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 67], ids=["empty", "zeros"])
+def test_gits_record_of_a_worktree_that_leads_nowhere_is_dropped(repo: Repo, content: str) -> None:
     admin = project(repo).root / ".git" / "worktrees" / "a-1"
     admin.mkdir(parents=True)
     for name in ("HEAD", "commondir", "gitdir", "index"):
-        (admin / name).touch()
+        (admin / name).write_text(content)
     repo.run("run")
     assert not admin.exists()
     assert repo.landed() == ["a"]
+
+
+def test_what_keeps_a_pack_of_ours_from_being_joined_is_taken_away(repo: Repo) -> None:
+    project(repo).run("run")
+    packs = repo.root / ".git" / "objects" / "pack"
+    for name, said in (("pack-1", "fast-import"), ("pack-2", ""), ("pack-3", "\0" * 11), ("pack-4", "a person's")):
+        (packs / f"{name}.keep").write_text(said)
+    repo.run("run")
+    assert [path.name for path in packs.glob("*.keep")] == ["pack-4.keep"]

@@ -14,6 +14,7 @@ from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place, locate
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.refs import head
 from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
@@ -66,8 +67,9 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
                 hint="make it writable: is the disk full or mounted read-only?",
                 code=Exit.PRECONDITION,
             ) from error
-        register = Register(git, place)
-        checkout = Checkout(git, place, branch, folders.scratch)
+        objects = ObjectFolders(place.git_dir)
+        register = Register(git, place, objects)
+        checkout = Checkout(git, place, branch, folders.scratch, objects)
         yield Project(
             place=place,
             git=git,

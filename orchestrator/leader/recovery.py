@@ -10,6 +10,7 @@ from orchestrator.steps import dispatch
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS
 from orchestrator.steps.verify import NAME as VERIFY
+from orchestrator.steps.verify import drop_unfit
 from orchestrator.workspace import boot_id
 
 
@@ -37,6 +38,7 @@ def recover(project: Project) -> Findings:
         found.notes.append(settled)
     _worktrees(project, found)
     project.worktrees.close()
+    drop_unfit(project)
     project.worktrees.sweep()
     _say(project, found)
     return found

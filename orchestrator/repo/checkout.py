@@ -20,10 +20,12 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
 from orchestrator.workspace import sync_folder
 
+_BLOCK = 4096  # bytes that reach a disk together
 _LOCK_PATIENCE = 5.0
 _SYNCS = 16
 _LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
@@ -59,6 +61,7 @@ class Checkout:
         place: where it is.
         branch: the full ref name the workflow lands on.
         scratch: a folder of ours on the same file system, for the private index.
+        objects: where git keeps what the branch is about to point at.
         moving: held while the branch moves, so that our own guard does not take it for somebody else's move.
     """
 
@@ -66,6 +69,7 @@ class Checkout:
     place: Place
     branch: str
     scratch: Path
+    objects: ObjectFolders
     moving: threading.Lock = field(default_factory=threading.Lock)
 
     def tip(self) -> str:
@@ -110,7 +114,9 @@ class Checkout:
             if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
             self._refuse_deleted(old, new)
+            self.objects.make_durable()
             move(self.git, [Move(self._from, old), Move(self._to, new)], "intent")
+            make_durable(self.place.git_dir, self._from, self._to)
             self._bring_forward(old, new, reason, taken)
             shutil.copyfile(self._index, lock)
             _sync(lock)
@@ -119,8 +125,9 @@ class Checkout:
         finally:
             if ours:
                 lock.unlink(missing_ok=True)
-        self._forget()
+        # In this order: without the intent, a branch that fell back would make all of it look like a person's change.
         make_durable(self.place.git_dir, self.branch)
+        self._forget()
 
     def _refuse_deleted(self, old: str, new: str) -> None:
         """Refuse to write a file that the user has deleted: to git, a missing file is an unchanged one."""
@@ -261,8 +268,8 @@ class Checkout:
         changes = differences(self.git, old, new)
         mine = [change for change in changes if self._is_ours(change)]
         self._rewrite(tip, [change.path for change in changes], [change.path for change in mine])
-        self._forget()
         make_durable(self.place.git_dir, self.branch)
+        self._forget()
         return f"a landing was cut short: the checkout now shows {tip[:10]} ({len(mine)} files settled)"
 
     def _is_ours(self, change: Change) -> bool:
@@ -276,8 +283,7 @@ class Checkout:
         if change.mode == GONE:
             return here == self._written(change.old.blob, change.path)
         then = self._written(str(change.blob), change.path)
-        torn_or_new = then.startswith(here)
-        return torn_or_new or (change.old.mode != GONE and here == self._written(change.old.blob, change.path))
+        return _is_torn(here, then) or (change.old.mode != GONE and here == self._written(change.old.blob, change.path))
 
     def _written(self, blob: str, path: str) -> bytes:
         """Return `blob` as git would write it at `path`: line endings and filters applied."""
@@ -301,6 +307,13 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         _sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _is_torn(here: bytes, then: bytes) -> bool:
+    """Whether a file that was to hold `then` may hold `here`: its start after a kill, zeros after a power cut."""
+    starts = range(0, len(here), _BLOCK)
+    blocks = ((here[n : n + _BLOCK], then[n : min(n + _BLOCK, len(here))]) for n in starts)
+    return len(here) <= len(then) and all(block == wanted or not block.strip(b"\0") for block, wanted in blocks)
 
 
 def _is_plain(path: Path) -> bool:

@@ -13,6 +13,7 @@ from orchestrator.repo.attempts import ROOT, Attempt, draft, load, named
 from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.refs import OURS, ZERO, Move, make_durable, move
 from orchestrator.repo.trees import Change
 
@@ -38,10 +39,12 @@ class Register:
     Args:
         git: the leader's git.
         place: the repository.
+        objects: where git keeps what the attempts' commits hold.
     """
 
     git: Git
     place: Place
+    objects: ObjectFolders
     _tips: dict[str, str] = field(default_factory=dict)  # ref to commit, of every attempt ever recorded
     _open: dict[str, list[Attempt]] = field(default_factory=dict)  # of the tasks that have not landed
     _settled: set[str] = field(default_factory=set)
@@ -128,12 +131,14 @@ class Register:
     def _write_queue(self) -> None:
         with self._queueing:
             entries, self._queue = self._queue, []
+        self.objects.make_durable()  # what the agents stored: git is about to point a ref at it
         try:
             self._write(entries)
         except GitError:
             for entry in entries:
                 self._write_alone(entry)
         done = [entry for entry in entries if entry.commit]
+        self.objects.make_durable()
         make_durable(self.place.git_dir, *(entry.attempt.ref for entry in done))
         for entry in done:
             self._note(replace(entry.attempt, commit=entry.commit))

@@ -229,9 +229,10 @@ def _forget(admin: Path) -> None:
 
 def _target(admin: Path) -> Path | None:
     try:
-        text = (admin / "gitdir").read_text(encoding="utf-8", errors="surrogateescape").strip()
+        text = (admin / "gitdir").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return None
+    text = text.strip("\0\n")  # after a power cut a file may be as long as it was, and all zeros
     return Path(text).parent if text else None
 
 

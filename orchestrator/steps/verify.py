@@ -85,6 +85,12 @@ def _worktree(project: Project, commit: str, cancel: threading.Event) -> Path:
     return path
 
 
+def drop_unfit(project: Project) -> None:
+    """Remove the verify worktree where it may not be used again: after a power cut git itself may stumble over it."""
+    if not _is_set_up(project):
+        project.worktrees.remove(NAME)
+
+
 def _setup_mark(project: Project) -> Path:
     """Return the file that says which setup the verify worktree has had to the end: a kill may cut one short."""
     return project.folders.home / "set-up"

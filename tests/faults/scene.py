@@ -88,12 +88,17 @@ class Kept:
 
 def kept(repo: Repo) -> Kept:
     """Return what may not be lost from here on."""
-    found = repo.git("for-each-ref", "--format=%(refname)", _ATTEMPTS).split()
     answers = (repo.root / ".orchestrator" / "attempts").glob("*/*/ended.json")
     answered = [
         f"{path.parts[-3]}/{path.parts[-2]}" for path in answers if not json.loads(path.read_bytes())["failure"]
     ]
-    return Kept(frozenset(ref.removeprefix(f"{_ATTEMPTS}/") for ref in found), frozenset(answered))
+    return Kept(recorded(repo), frozenset(answered))
+
+
+def recorded(repo: Repo) -> frozenset[str]:
+    """Return the attempts that have a ref."""
+    found = repo.git("for-each-ref", "--format=%(refname)", _ATTEMPTS).split()
+    return frozenset(ref.removeprefix(f"{_ATTEMPTS}/") for ref in found)
 
 
 def code_tree(repo: Repo) -> str:
@@ -119,8 +124,7 @@ def _lost(repo: Repo, tree: str, before: Kept) -> list[str]:
         found.append(f"the checkout shows {shown}")
     runs = Counter(Path(repo.env["FAULTS_RUNS"]).read_text().split())
     found += [f"{key} ran {times} times" for key, times in runs.items() if times > 1]
-    now = kept(repo).recorded
-    found += [f"the recorded attempt {key} is gone" for key in before.recorded - now]
+    found += [f"the recorded attempt {key} is gone" for key in before.recorded - recorded(repo)]
     return found + [f"the work of {key} was finished and is {fate}" for key, fate in _fates(repo, before) if fate]
 
 

@@ -43,7 +43,7 @@ def wrong(recording: Recording, cut: Cut) -> list[str]:
     """Cut the power, look, run once more and look again; return what is not as it must be."""
     image = recording.base.with_name("cut.img")
     cuts.image(recording.base, recording.entries, cut, image)
-    known = promised(cuts.events(recording.entries[: cut.at]))
+    known = promised(cuts.events([*recording.earlier, *recording.entries[: cut.at]]))
     try:
         with mounts.mounted(recording.kind, image, recording.root), mounts.rebooted(image.parent):
             repo = scene.opened(recording.root)
@@ -65,21 +65,22 @@ def _lost(repo: Repo, known: Promised) -> Iterator[str]:
     for commit, what in known.commits.items():
         if commit not in history:
             yield f"acknowledged and lost: {what} as {commit}"
-    for key in known.attempts.keys() - scene.kept(repo).recorded:
+    for key in known.attempts.keys() - scene.recorded(repo):
         yield f"acknowledged and lost: the recorded attempt {key}"
 
 
 def _unsound(repo: Repo) -> Iterator[str]:
     objects = repo.root / ".git" / "objects"
     for path in objects.rglob("*"):
-        if path.is_file() and not path.stat().st_size and not path.name.startswith("tmp_"):
+        named = not path.name.startswith("tmp_") and path.suffix != ".keep"
+        if named and path.is_file() and not path.stat().st_size:
             yield f"an empty object: {path.relative_to(objects)}"
+    # Named one by one: the worktrees of attempts, which are made anew, may have lost their HEAD.
     refs = repo.git("for-each-ref", "--format=%(objectname)").split()
-    try:
-        # Named one by one: the worktrees of attempts, which are made anew, may have lost their HEAD.
-        repo.git("fsck", "--no-dangling", "HEAD", *refs)
-    except AssertionError as error:
-        yield str(error)
+    argv = ["git", "fsck", "--no-dangling", "HEAD", *refs]
+    done = subprocess.run(argv, cwd=repo.root, env=repo.env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield f"git fsck: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def _stuck(repo: Repo, tree: str, known: Promised) -> Iterator[str]:

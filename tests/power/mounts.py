@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,9 +97,9 @@ def recorded(image: Path, record: Path, at: Path) -> Iterator[Path]:
 
 @contextmanager
 def rebooted(folder: Path) -> Iterator[None]:
-    """Let programs see another boot than before while the block runs: after a power cut, the machine starts anew."""
+    """Let programs see another boot than ever before while the block runs: after a power cut, the machine starts anew."""
     other = folder / "boot_id"
-    other.write_text("00000000-0000-4000-8000-000000000000\n")
+    other.write_text(f"{uuid.uuid4()}\n")
     _do("mount", "--bind", str(other), str(_BOOT))
     try:
         yield

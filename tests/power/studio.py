@@ -7,8 +7,8 @@ import injection
 import mounts
 import play
 import pytest
-from careless import Careless
-from play import Recording
+from cut import Cut
+from play import Manner, Recording
 
 
 @dataclass
@@ -19,19 +19,29 @@ class Studio:
     library: Path | None = None
     made: dict[str, Recording] = field(default_factory=dict)
 
-    def recording(self, file_system: str, careless: Careless | None = None) -> Recording:
-        """Return the record of a run, as the program is or made `careless`, on such a file system."""
+    def recording(self, file_system: str, manner: Manner | None = None) -> Recording:
+        """Return the record of a run on such a file system."""
         kind = mounts.FILE_SYSTEMS[file_system]
         if why := mounts.lacking(kind):
             pytest.skip(why)
-        name = f"{file_system}-{careless.__name__}" if careless else file_system
+        manner = manner or Manner()
+        name = f"{file_system}-{manner}"
         if name not in self.made:
-            self.library = self.library or self._begun()
-            folder = self.folder / name
-            folder.mkdir()
-            self.made[name] = play.recording(kind, folder, self.library, careless)
+            self.made[name] = play.recording(kind, self._folder(name), self._library(), manner)
         return self.made[name]
 
-    def _begun(self) -> Path:
-        mounts.alone()
-        return injection.compiled(self.folder)
+    def recovery(self, first: Recording, cut: Cut) -> Recording:
+        """Return the record of the run that carries on after `cut`."""
+        folder = self._folder(f"{first.base.parent.name}-{cut.at}-{cut.cache}")
+        return play.recovery(first, cut, folder, self._library())
+
+    def _folder(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir()
+        return folder
+
+    def _library(self) -> Path:
+        if self.library is None:
+            mounts.alone()
+            self.library = injection.compiled(self.folder)
+        return self.library

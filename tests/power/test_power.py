@@ -3,18 +3,19 @@
 One run on a disk that records all it is told is enough to cut the power anywhere in it, any number of times: what the
 disk held at each mutation follows from the record. What was in the disk's own cache is kept, all lost, or some of it.
 
-Takes root, for mounts. A sample runs always. The full sweep (over 3,000 cuts; more than an hour) is one command and
-prints its figures:
+Takes root, for mounts. A sample runs always. The full sweeps (some 7,000 cuts; hours) are one command, and print their
+figures:
 
-    POWER_STEP=1 python -m pytest tests/power -m slow            # all cuts on all file systems
-    POWER_STEP=5 python -m pytest tests/power -m slow -k xfs     # one cut in five on one of them
+    POWER_STEP=1 python -m pytest tests/power -m slow             # all cuts on all file systems
+    POWER_STEP=10 python -m pytest tests/power -m slow            # one cut in ten, half an hour
+    POWER_STEP=5 python -m pytest tests/power -m slow -k xfs      # one in five on one of them
 
 Attempts run beside each other, so no two recordings are the same: a failure says which mutation came last and keeps the
 image as the cut left it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import check
 import cut as cuts
@@ -22,29 +23,27 @@ import pytest
 from careless import CARELESS, Careless
 from cut import Cut
 from mounts import FILE_SYSTEMS
-from play import Recording
+from play import Manner, Recording
 from studio import Studio
 
-PARTS = 10  # a full sweep is this many tests for each file system
+PARTS = 10  # a full sweep is this many tests for each file system; every other one is stirred
 _SAMPLE = 3
 _STEP = int(os.environ.get("POWER_STEP", "0"))
+_PAIRS = 20  # second cuts in each recovery, of a full sweep
 
-full = pytest.mark.skipif(
-    not _STEP, reason="a full sweep takes over an hour: POWER_STEP=1 runs it, POWER_STEP=5 a fifth"
-)
+full = pytest.mark.skipif(not _STEP, reason="a full sweep takes hours: POWER_STEP=1 runs it, POWER_STEP=10 a tenth")
+Record = Callable[[str, object], None]
 
 
 @pytest.mark.parametrize("file_system", FILE_SYSTEMS)
 def test_after_a_power_cut_nothing_acknowledged_is_lost(studio: Studio, file_system: str) -> None:
     recording = studio.recording(file_system)
-    every = cuts.points(recording.entries)
-    few = len(every) // _SAMPLE
-    assert not found(recording, every[few - 1 :: few])
+    assert not found(recording, spread(cuts.points(recording.entries), _SAMPLE))
 
 
 @pytest.mark.parametrize("careless", CARELESS)
 def test_a_program_that_promises_too_early_is_found_out(studio: Studio, careless: Careless) -> None:
-    recording = studio.recording("ext4", careless)
+    recording = studio.recording("ext4", Manner(careless))
     assert any(check.wrong(recording, cut) for cut in reversed(cuts.promises(recording.entries)))
 
 
@@ -52,12 +51,34 @@ def test_a_program_that_promises_too_early_is_found_out(studio: Studio, careless
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("file_system", FILE_SYSTEMS)
-def test_a_power_cut_anywhere(studio: Studio, file_system: str, part: int, record_property) -> None:  # noqa: ANN001
-    recording = studio.recording(file_system)
-    chosen = cuts.points(recording.entries)[part * _STEP :: PARTS * _STEP]
+def test_a_power_cut_anywhere(studio: Studio, file_system: str, part: int, record_property: Record) -> None:
+    recording = studio.recording(file_system, Manner(stirred=part % 2 == 1))
+    chosen = cuts.points(recording.entries)[part // 2 :: PARTS // 2][::_STEP]
+    sweep(recording, chosen, record_property)
+
+
+@full
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("file_system", FILE_SYSTEMS)
+def test_a_power_cut_again_while_it_recovers(
+    studio: Studio, file_system: str, part: int, record_property: Record
+) -> None:
+    first = studio.recording(file_system)
+    cut = spread(cuts.points(first.entries), PARTS)[part]
+    second = studio.recovery(first, cut)
+    sweep(second, spread(cuts.points(second.entries), max(1, _PAIRS // _STEP)), record_property)
+
+
+def spread(every: Sequence[Cut], many: int) -> list[Cut]:
+    """Return `many` of the cuts, each from the middle of its share."""
+    return [every[(2 * number + 1) * len(every) // (2 * many)] for number in range(many)]
+
+
+def sweep(recording: Recording, chosen: Sequence[Cut], record_property: Record) -> None:
     wrong = found(recording, chosen)
-    record_property(f"cuts on {file_system}", len(chosen))
-    record_property(f"failed on {file_system}", len(wrong))
+    record_property(f"cuts on {recording.kind.name}", len(chosen))
+    record_property(f"failed on {recording.kind.name}", len(wrong))
     assert not wrong, "\n\n".join(wrong)
 
 
