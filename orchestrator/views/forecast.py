@@ -163,7 +163,9 @@ def _later(plan: Plan, standing: Standing, phase: str, chosen: Sequence[str]) ->
 
 
 def _held_up(plan: Plan, task: str, busy: Sequence[str]) -> str:
-    meets = next((other for other in busy if planning.overlap(plan.specs[task], plan.specs[other])), "")
+    # The spec of one that waits to be landed may be gone by now.
+    known = [other for other in busy if other in plan.specs]
+    meets = next((other for other in known if planning.overlap(plan.specs[task], plan.specs[other])), "")
     return f"shares files with {meets}" if meets else "a free slot"
 
 
