@@ -99,7 +99,7 @@ def cycle(call: Call, sizes: tuple[int, ...], commands: int, files: int, bare: i
 @click.pass_obj
 def files20k(call: Call, size: int, files: int) -> None:
     """The whole cycle in a repository of many files."""
-    cases = [cycles.Case(f"scripted agent, {files:,} files", size, files, "", min(size, 20))]
+    cases = [cycles.Case(f"scripted agent, {files:,} files", size, files, "", min(size, 5))]
     call.measure(lambda place, runs: cycles.cycle(place, runs, cases, call.python))
 
 
