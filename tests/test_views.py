@@ -354,3 +354,23 @@ def test_hook_waits_for_nobody(finished: Repo) -> None:
         shell=True, cwd=finished.root, env=finished.env, capture_output=True, check=False,
     )  # fmt: skip
     assert (closed.returncode, closed.stdout[:6]) == (0, b"Keep: ")
+
+
+def test_status_names_what_the_next_run_would_refuse(finished: Repo) -> None:
+    todo = finished.read("TODO.md")
+    finished.write("TODO.md", todo.replace("- [x]", "- [ ]", 1))
+    said = finished.run("status")
+    finished.write("TODO.md", todo)
+    assert "the next run will refuse it: TODO.md:" in said.out
+    assert "next: orchestrator doctor" in said.err
+
+
+def test_a_checkpoint_by_hand_names_what_it_leaves_out(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.commit("a plan")
+    repo.write("b.txt", "not committed")
+    repo.run("checkpoint", "-m", "one")
+    said = repo.run("checkpoint", "-m", "two")
+    assert "nothing was committed since checkpoint 0001" in said.out
+    assert "not in it, for they are not committed: b.txt" in said.out

@@ -53,6 +53,7 @@ class Todo:
         places = {task.id.casefold(): place for place, task in enumerate(tasks)}
         if len(places) < len(tasks):
             _refuse_twins(text, tasks)
+        _refuse_slips(text, tasks, places)
         return cls(text, tasks, places)
 
     def render(self) -> bytes:
@@ -126,6 +127,7 @@ class Todo:
 _MARKS: Final = {" ": Mark.OPEN, "x": Mark.DONE, "X": Mark.DONE, "-": Mark.DROPPED}
 _PLAIN: Final = re.compile(r"- \[([ xX-])\] ([a-z0-9][a-z0-9_-]{0,63}): ([^\s<](?:[^<]*[^\s<>)])?)")
 _PROSE: Final = re.compile(r"(?:[A-Za-z(][^<]*)?")
+_SLIP: Final = re.compile(r"\((?:after|needs|depends on)[ \t]+([^():]+)\)\Z", re.IGNORECASE)
 _HEADING: Final = re.compile(r"(#{1,6}) ([^#\s<](?:[^#<]*[^#\s<])?)")
 
 
@@ -190,6 +192,19 @@ def _task(text: Text, item: Item, headings: tuple[str, ...], box: Checkbox) -> T
             item.line, f"no id can be made from the title `{shown(title)}`", hint="write `- [ ] id: title`"
         )
     return Task(name, title or name, headings, box.after, box.mark, item.line, box.column)
+
+
+def _refuse_slips(text: Text, tasks: Iterable[Task], places: Mapping[str, int]) -> None:
+    """Refuse `(after x)` where x is a task: without its colon it would be no dependency, but part of the title."""
+    for task in tasks:
+        slip = _SLIP.search(task.title) if task.title.endswith(")") else None
+        names = [name.strip("` ") for name in slip[1].split(",")] if slip else []
+        if names and all(name.casefold() in places for name in names):
+            raise text.error(
+                task.line,
+                f"`{shown(task.title)}` ends in what looks like a dependency and is none",
+                hint=f"write `(after: {', '.join(names)})`, with a colon",
+            )
 
 
 def _refuse_twins(text: Text, tasks: Iterable[Task]) -> None:

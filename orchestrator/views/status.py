@@ -5,13 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator import plan as planning
-from orchestrator.errors import DocumentError
+from orchestrator.documents.state import State
+from orchestrator.documents.todo import Todo
+from orchestrator.errors import DocumentError, OrchestratorError
 from orchestrator.plan import Standing
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
-from orchestrator.steps.standing import STATE, TODO, Situation
+from orchestrator.steps.contradictions import refuse_contradictions
+from orchestrator.steps.standing import STATE, TODO, Situation, phases_in
 from orchestrator.views.glance import Sources, look, own_text, phase, workflow
 from orchestrator.views.work import Leader, Running, work
+from orchestrator.workspace import read_own
 
 _LISTED = 20  # in the data
 
@@ -39,6 +43,7 @@ class Status:
         blocked: tasks that wait for a person or for one that does; the first twenty of `blocked_count`.
         checkpoint: the last one's number, 0 for none; `checkpoint_at` is its minute.
         edited: documents whose file is not what HEAD has: the next run takes them in.
+        refused: why the next run would not take them in, with the line; empty when it would.
         problem: what keeps the documents from being read, as `file:line: what`.
     """
 
@@ -60,6 +65,7 @@ class Status:
     checkpoint: int = 0
     checkpoint_at: datetime | None = None
     edited: tuple[str, ...] = ()
+    refused: str = ""
     problem: str = ""
 
 
@@ -79,7 +85,9 @@ def status(sources: Sources) -> Status:
     if now is None:
         return replace(shown, planned=False)
     edited = tuple(_edited(sources, now))
-    return replace(_standing(shown, now, claims(sources.git)), workflow=workflow(sources, now), edited=edited)
+    shown = _standing(shown, now, claims(sources.git))
+    refused = _refused(sources, now) if edited else ""
+    return replace(shown, workflow=workflow(sources, now), edited=edited, refused=refused)
 
 
 def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Status:
@@ -129,6 +137,19 @@ def _edited(sources: Sources, now: Situation) -> Iterator[str]:
         name, text = own_text(sources, (path,))
         if name and _lines(text) != _lines(data.decode("utf-8", "replace")):
             yield path
+
+
+def _refused(sources: Sources, now: Situation) -> str:
+    """Return what the next run would say of TODO.md and the state file as they stand on the disk."""
+    try:
+        todo, state = (read_own(sources.root, path) for path in (TODO, STATE))
+        tasks = now.todo if todo is None else Todo.parse(todo, TODO)
+        stated = now.state if state is None else State.parse(state, STATE)
+        plan = planning.build(tasks, now.plan.specs, sources.phases or phases_in(stated), TODO, marked={})
+        refuse_contradictions(tasks, stated, plan, now.ledger.landed)
+    except OrchestratorError as error:
+        return f"{error} ({error.hint})"
+    return ""
 
 
 def _lines(text: str) -> str:

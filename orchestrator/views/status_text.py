@@ -21,6 +21,8 @@ def following(shown: Status) -> tuple[str, str] | None:
         return "orchestrator init", "there is no plan here: no TODO.md"
     if shown.problem:
         return "orchestrator doctor", "a document cannot be read"
+    if shown.refused:
+        return "orchestrator doctor", "it says which line to mend"
     if not shown.total:
         return "orchestrator task add", f"{TODO} has no tasks yet"
     if shown.abandoned:
@@ -84,7 +86,9 @@ def _people(shown: Status) -> Iterator[str]:
     """What waits for a person."""
     yield from _few("dead letter: ", shown.dead, shown.dead_count, "orchestrator dlq list")
     yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list")
-    if shown.edited:
+    if shown.refused:
+        yield f"edited, and the next run will refuse it: {one_line(shown.refused)}"
+    elif shown.edited:
         yield f"edited, taken in by the next run: {', '.join(shown.edited)}"
 
 

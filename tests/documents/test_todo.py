@@ -164,3 +164,10 @@ def test_a_plain_list_is_read_as_the_scanner_reads_it(lines: list[str]) -> None:
 
 def test_a_long_plain_list_needs_no_scanner() -> None:
     assert plain_tasks(["# TODO", "", "A word.", "", "## Implementing", "", "- [x] a: one", "- [ ] b: two"]) is not None
+
+
+def test_a_dependency_without_its_colon_is_asked_about() -> None:
+    with pytest.raises(DocumentError) as caught:
+        Todo.parse(b"- [ ] a: one\n- [ ] b: two (after a)\n")
+    assert (caught.value.where, caught.value.hint) == ("TODO.md:2", "write `(after: a)`, with a colon")
+    assert tasks("- [ ] a: one\n- [ ] b: a walk (after lunch)\n")[1] == ("b", "a walk (after lunch)")
