@@ -25,7 +25,7 @@ class _Entry:
     attempt: Attempt
     draft: Draft
     commit: str = ""
-    error: GitError | None = None
+    error: GitError | OSError | None = None
 
     @property
     def open(self) -> bool:
@@ -116,6 +116,7 @@ class Register:
 
         Raises:
             GitError: git cannot write, for example because the disk is full.
+            OSError: the disk does not take what was written.
         """
         entry = _Entry(attempt, draft(attempt, changes, parent, merged))
         with self._queueing:
@@ -131,6 +132,14 @@ class Register:
     def _write_queue(self) -> None:
         with self._queueing:
             entries, self._queue = self._queue, []
+        try:
+            self._write_all(entries)
+        except OSError as error:
+            # Whoever waits for one of them must not take it for written.
+            for entry in entries:
+                entry.error = entry.error or error
+
+    def _write_all(self, entries: Sequence[_Entry]) -> None:
         self.objects.make_durable()  # what the agents stored: git is about to point a ref at it
         try:
             self._write(entries)

@@ -1,0 +1,80 @@
+"""The register: attempts that end together are written together, and none is taken for written that is not."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+
+import pytest
+from harness import Repo
+
+from orchestrator.repo.attempts import Attempt, Fate, load
+from orchestrator.repo.git import Git
+from orchestrator.repo.locate import Place
+from orchestrator.repo.objects import ObjectFolders
+from orchestrator.repo.register import Register
+from orchestrator.repo.trees import Change
+
+_TOGETHER = 8
+
+
+class Failing(ObjectFolders):
+    """Folders on a disk that fails once."""
+
+    def make_durable(self) -> None:
+        if not self._synced:
+            self._synced["once"] = 1
+            raise OSError(5, "Input/output error", str(self.git_dir))
+
+
+def register(repo: Repo, objects: type[ObjectFolders] = ObjectFolders) -> Register:
+    place = Place(repo.root, repo.root / ".git")
+    return Register(Git(repo.root, {**os.environ, **repo.env}), place, objects(place.git_dir))
+
+
+def attempt(number: int, base: str) -> Attempt:
+    task, when = f"t{number}", datetime(2026, 11, 20, tzinfo=UTC)
+    return Attempt(task, 1, "", base, "", "agent", Fate.FINISHED, None, 0.0, "", b"", when)
+
+
+def record_together(made: Register, base: str) -> list[object]:
+    start = Barrier(_TOGETHER)
+
+    def one(number: int) -> object:
+        start.wait()
+        try:
+            return made.record(attempt(number, base), [Change(f"{number}.txt", "100644", b"x")], base).commit
+        except OSError as error:
+            return error
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        return list(pool.map(one, range(_TOGETHER)))
+
+
+def test_attempts_that_end_together_are_all_recorded(repo: Repo) -> None:
+    base = repo.commit("a project")
+    said = record_together(register(repo), base)
+    git = Git(repo.root, {**os.environ, **repo.env})
+    assert sorted(str(commit) for commit in said) == sorted(kept.commit for kept in load(git))
+    assert repo.git("show", "refs/orchestrator/attempts/t3/1:3.txt") == "x"
+
+
+def test_what_a_failing_disk_did_not_take_is_never_taken_for_recorded(repo: Repo) -> None:
+    base = repo.commit("a project")
+    said = record_together(register(repo, Failing), base)
+    refs = repo.git("for-each-ref", "--format=%(objectname)", "refs/orchestrator/attempts").split()
+    assert any(isinstance(each, OSError) for each in said)
+    assert {each for each in said if not isinstance(each, OSError)} <= set(refs)
+
+
+def test_a_ref_that_somebody_else_wrote_is_put_back_and_kept(repo: Repo) -> None:
+    base = repo.commit("a project")
+    made = register(repo)
+    recorded = made.record(attempt(1, base), [], base)
+    repo.git("update-ref", recorded.ref, base)
+    repo.git("update-ref", "refs/orchestrator/attempts/planted/1", base)
+    assert set(made.put_back()) == {recorded.ref, "refs/orchestrator/attempts/planted/1"}
+    assert repo.git("rev-parse", recorded.ref) == recorded.commit
+    with pytest.raises(AssertionError):
+        repo.git("rev-parse", "--verify", "refs/orchestrator/attempts/planted/1")
+    assert base in repo.git("for-each-ref", "--format=%(objectname)", "refs/orchestrator/lost")
