@@ -164,3 +164,9 @@ def test_a_plain_list_is_read_as_the_scanner_reads_it(lines: list[str]) -> None:
 
 def test_a_long_plain_list_needs_no_scanner() -> None:
     assert plain_tasks(["# TODO", "", "A word.", "", "## Implementing", "", "- [x] a: one", "- [ ] b: two"]) is not None
+
+
+def test_ten_thousand_items_are_read_and_marked() -> None:
+    source = "".join(f"- [ ] t{number}: words (after: t{number - 1})\n" for number in range(10_000)).encode()
+    marked = Todo.parse(source).mark([f"t{number}" for number in range(10_000)], Mark.DONE)
+    assert marked.render() == source.replace(b"[ ]", b"[x]")
