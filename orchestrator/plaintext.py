@@ -1,6 +1,7 @@
 """Text from outside made safe to print, to commit and to put in a document."""
 
 import re
+from collections.abc import Sequence
 
 # C0 without tab and newline, DEL, C1, line/paragraph separators, and the bidirectional controls of "Trojan Source".
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -16,6 +17,12 @@ def one_line(text: str, limit: int = 200) -> str:
     """Return `text` as one safe line of at most `limit` characters."""
     line = " ".join(safe_text(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listed(items: Sequence[str], most: int = 40, between: str = "\n") -> str:
+    """Return at most `most` of `items`, each as one safe line, and how many more there are: an agent may leave many."""
+    more = f", and {len(items) - most:,} more" if len(items) > most else ""
+    return between.join(one_line(item, 300) for item in items[:most]) + more
 
 
 def indented(text: str, margin: str = "    ") -> str:

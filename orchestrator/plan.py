@@ -17,6 +17,7 @@ COMPLETE = "COMPLETE"
 BLOCKED = "BLOCKED"
 PERSON = "person"  # the agent a spec names when no agent is to do it
 _COMPARED = 1_000  # tasks that a mistyped name is compared with: each comparison costs as much as reading ten lines
+_LONGEST = 1_000  # characters of a heading that say which phase it means
 _CIRCLE = 5  # of its tasks, those an error names
 _NUMBERS = re.compile(r"(?:phase\s+\d+\s*[:.-]\s*)*", re.IGNORECASE)
 
@@ -116,6 +117,7 @@ def phases_of(todo: Todo) -> tuple[str, ...]:
 
 def _label(heading: str) -> str:
     """Return a phase's heading without its numbers before and its notes in brackets behind."""
+    heading = heading[:_LONGEST]
     numbers = _NUMBERS.match(heading)
     start, stop = numbers.end() if numbers else 0, len(heading)
     while heading[stop - 1 : stop].isspace() or heading.endswith(")", start, stop):

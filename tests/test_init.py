@@ -108,6 +108,7 @@ def test_agents_md_gets_the_block_too_and_a_link_is_followed_once(repo: Repo) ->
         ({"pyproject.toml": "", "tests/test_a.py": ""}, "python -m pytest -q"),
         ({"package.json": '{"scripts": {"test": "vitest"}}'}, "npm test"),
         ({"package.json": "{}"}, ""),
+        ({"package.json": "[" * 100_000}, ""),
         ({}, ""),
     ],
 )

@@ -1,6 +1,7 @@
 """A spec is a boundary: whatever an agent changes outside it never reaches the branch, and the dead letter names it."""
 
 import json
+import subprocess
 
 import pytest
 from harness import Repo
@@ -107,6 +108,28 @@ def test_a_change_outside_the_spec_never_reaches_the_branch(repo: Repo, name: st
     assert "Dead-Letter: a" in repo.git("log", "-1", "--format=%B")
     assert not (repo.root / ".git/hooks/post-commit").exists()
     assert "fsmonitor" not in repo.read(".git/config")
+
+
+@pytest.mark.parametrize("depth", [900, 1_500, 3_000])
+def test_folders_of_any_depth_are_sent_back_and_taken_away(repo: Repo, depth: int) -> None:
+    nest = f"[(os.mkdir('d'), os.chdir('d')) for _ in range({depth})]"
+    one_task(repo, f'python3 -c "import os; {nest}; open(chr(120), chr(119))"', files="**")
+    try:
+        repo.run("run", code=1)
+        assert "a path too long to work with" in repo.read("specs/a.result.md")
+        assert list((repo.root / ".orchestrator/worktrees").iterdir()) == []
+        assert "dead letter: a" in repo.run("run", code=1).out
+    finally:
+        subprocess.run(["rm", "-rf", repo.root / ".orchestrator"], check=True)  # pytest itself cannot
+
+
+def test_many_files_outside_the_spec_do_not_make_a_document_that_cannot_be_read(repo: Repo) -> None:
+    one_task(repo, """python3 -c "[open('x' * 190 + str(n), 'w') for n in range(6_000)]" """)
+    repo.run("run", code=1)
+    letter = repo.read("specs/a.result.md")
+    assert "outside the spec's files, and 5,960 more" in letter
+    assert len(letter) < 20_000
+    assert "dead letter: a" in repo.run("run", code=1).out
 
 
 def test_the_specs_own_file_may_change_its_mode(repo: Repo) -> None:

@@ -48,8 +48,8 @@ def splice_all(text: Text, pieces: Sequence[tuple[int, int, Sequence[str]]]) -> 
         fresh = [line + end for line in lines]
         if fresh and stop > len(merged):
             fresh[-1] = lines[-1]
-            if start > 1:
-                merged[start - 2] = merged[start - 2].removesuffix("\r") + end
+            if start > 1 and not merged[start - 2].endswith("\r"):
+                merged[start - 2] += end
         merged[start - 1 : stop - 1] = fresh
     return text if tuple(merged) == text.lines else Text.of(text.bom, tuple(merged) or ("",), text.path)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import listed
 from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
@@ -43,9 +44,8 @@ class InTheWayError(NotNowError):
     """An uncommitted change of the user's stands where a landing must write."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        listed = ", ".join(paths)
         super().__init__(
-            f"uncommitted changes are in the way: {listed}",
+            f"uncommitted changes are in the way: {listed(paths, between=', ')}",
             hint="commit or stash them (git stash push -- PATH), then: orchestrator run",
             code=Exit.PRECONDITION,
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.plaintext import listed
 from orchestrator.repo.git import Git, GitError, split_records
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import OURS, ZERO, Move, checked_out, move, resolve
@@ -256,4 +257,4 @@ def _is_harmless(key: str, value: str) -> bool:
 
 def describe(tampered: Mapping[str, str]) -> str:
     """Return what was tampered with, a line each."""
-    return "\n".join(f"{path}: {why}" for path, why in sorted(tampered.items()))
+    return listed([f"{path}: {why}" for path, why in sorted(tampered.items())])

@@ -30,6 +30,8 @@ from orchestrator.repo.trees import (
 from orchestrator.workspace import beneath
 
 _SMALL = 1 << 20  # bytes of an attempt's changed files that we read ourselves
+_LONGEST = 1_000  # characters, of up to four bytes each: systems take 4,096 bytes, the worktree's own path included
+_SHOWN = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 Mark = tuple[int, int, int, int]  # size, mtime, ctime (both in nanoseconds) and inode
@@ -72,6 +74,9 @@ def look(worktree: Path) -> Sight:
         for item in _listed(worktree / folder):
             path = f"{folder}/{item.name}" if folder else item.name
             if path == ".git":
+                continue
+            if len(path) > _LONGEST:
+                oddities[f"{path[:_SHOWN]}..."] = "a path too long to work with"
                 continue
             facts = item.stat(follow_symlinks=False)
             if item.name.lower() == ".git":

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import secrets
 import shutil
 import stat
 import threading
@@ -24,6 +25,7 @@ _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
 _SPARSELY = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt has a dash in its name
 _TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
+_DEEP = 100
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
 
@@ -261,4 +263,22 @@ def remove_tree(path: Path) -> None:
     if path.is_symlink():
         path.unlink()
     elif path.exists():
-        shutil.rmtree(path, onerror=open_up)
+        try:
+            shutil.rmtree(path, onerror=open_up)
+        except RecursionError:
+            _flatten(path)
+            shutil.rmtree(path, onerror=open_up)
+
+
+def _flatten(path: Path) -> None:
+    """Move folders that stand deep to the top: Python deletes a folder within its folder's deletion, and so on."""
+    pending = [path]
+    names = (path / f"deep-{secrets.token_hex(8)}" for _ in itertools.count())
+    while pending:
+        folder = pending.pop()
+        folder.chmod(stat.S_IRWXU)
+        for item in list(os.scandir(folder)):
+            if item.is_dir(follow_symlinks=False):
+                place = Path(item.path)
+                deep = len(place.parts) - len(path.parts) > _DEEP
+                pending.append(place.rename(next(names)) if deep else place)

@@ -96,7 +96,7 @@ def _verify_commands(root: Path) -> Iterator[str]:
 def _has_test_script(package: Path) -> bool:
     try:
         found = json.loads(package.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     scripts = found.get("scripts") if isinstance(found, dict) else None
     return isinstance(scripts, dict) and "no test specified" not in str(scripts.get("test", "no test specified"))

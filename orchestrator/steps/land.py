@@ -9,7 +9,7 @@ from orchestrator.documents.result import Result
 from orchestrator.documents.result import Status as ResultStatus
 from orchestrator.errors import DocumentError
 from orchestrator.failure import Failure
-from orchestrator.plaintext import one_line
+from orchestrator.plaintext import listed, one_line
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import CANDIDATE, Draft, identity, writing
@@ -118,7 +118,7 @@ def _beyond(project: Project, old: str, new: str, chain: Sequence[_Candidate]) -
     """Return what the chain would change besides what its attempts did: a file can stand in a folder's place."""
     meant = {path for candidate in chain for path in candidate.paths}
     extra = sorted({change.path for change in differences(project.git, old, new)} - meant)
-    return f"it would also change what the branch has at: {', '.join(extra)}" if extra else ""
+    return f"it would also change what the branch has at: {listed(extra, between=', ')}" if extra else ""
 
 
 def _halves(
@@ -202,7 +202,7 @@ def _fitting(
         if refused is None and fitting and _leans_on_others(laid):
             continue  # what it meets may yet fail: it is looked at again once the others have landed
         if refused is None and laid.conflicts:
-            refused = (Failure.CONFLICT, f"the branch changed the same lines: {', '.join(laid.conflicts)}")
+            refused = (Failure.CONFLICT, f"the branch changed the same lines: {listed(laid.conflicts, between=', ')}")
         if refused is not None:
             outcome.returned.append(send_back(project, attempt, *refused))
             continue
@@ -232,7 +232,7 @@ def _refuse(
     )
     if not found:
         return None
-    return Failure.SCOPE, "\n".join(f"{violation.path}: {violation.why}" for violation in found)
+    return Failure.SCOPE, listed([f"{violation.path}: {violation.why}" for violation in found])
 
 
 def send_back(project: Project, attempt: Attempt, failure: Failure, why: str) -> Attempt:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from orchestrator.documents.result import Result
 from orchestrator.documents.todo import Task
-from orchestrator.plaintext import indented, one_line
+from orchestrator.plaintext import indented, listed, one_line
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.commits import trailers
-from orchestrator.steps.results import capped
+from orchestrator.steps.results import LISTED
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def landing_message(
     task: Task, attempt: Attempt, facts: Facts, verified: str, files: Sequence[str], said: Result | None
 ) -> str:
     """Return the message of the commit that lands `task`; its `Task` trailer is what makes the task done."""
-    body = [f"Files changed: {capped(files) or 'none, and none were needed'}"]
+    body = [f"Files changed: {listed(files, LISTED, ', ') or 'none, and none were needed'}"]
     if said:
         told = {"Decisions": said.decisions, "Tests needed": said.tests_needed, "Issues": said.issues}
         body += [f"{name}: {'; '.join(one_line(line) for line in lines)}" for name, lines in told.items() if lines]

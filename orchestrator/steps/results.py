@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from orchestrator import render
 from orchestrator.documents.result import Result, Status
 from orchestrator.documents.todo import Task
-from orchestrator.plaintext import one_line, safe_text
+from orchestrator.plaintext import listed, one_line, safe_text
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.git import Git
 from orchestrator.repo.trees import line_counts
 
-_LISTED = 20
+LISTED = 20  # files
 
 
 def summary(git: Git, attempt: Attempt) -> tuple[str, ...]:
@@ -22,12 +22,6 @@ def summaries(git: Git, attempts: Sequence[Attempt]) -> list[tuple[str, ...]]:
     """Return the summary of each attempt."""
     counted = line_counts(git, [(attempt.base, attempt.commit) for attempt in attempts])
     return [tuple(f"`{one_line(path)}` (+{added} -{gone})" for path, added, gone in files) for files in counted]
-
-
-def capped(lines: Sequence[str]) -> str:
-    """Return `lines` joined, at most twenty of them, with how many more there are."""
-    more = len(lines) - _LISTED
-    return ", ".join(lines[:_LISTED]) + (f", and {more} more" if more > 0 else "")
 
 
 def result_document(
@@ -47,7 +41,7 @@ def result_document(
             "task": task.id,
             "title": one_line(task.title),
             "status": status.value,
-            "files": capped(files),
+            "files": listed(files, LISTED, ", "),
             "decisions": _joined(said.decisions if said else ()),
             "tests_needed": _joined(said.tests_needed if said else ()),
             "issues": _joined(said.issues if said else ()),

@@ -210,6 +210,11 @@ def test_an_edit_keeps_the_ends_of_all_other_lines(end: str, last: bool) -> None
     assert edits.remove(text, [1]).render().decode() == "b" + end * last
 
 
+def test_a_return_at_the_very_end_is_kept() -> None:
+    text = Text.parse(b"a\nb\r", "x.md")
+    assert edits.insert(text, 2, ["c"]).render() == b"a\nb\r\nc"
+
+
 def test_a_field_changes_in_place_wherever_it_stands() -> None:
     text = Text.parse(b"---\r\na_b: 'x'\r\n---\r\n# T\r\n **A b:**  x  \r\n", "x.md")
     assert edits.set_field(text, "A b", 'say "no"').render() == (

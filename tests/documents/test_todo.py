@@ -171,3 +171,9 @@ def test_a_dependency_without_its_colon_is_asked_about() -> None:
         Todo.parse(b"- [ ] a: one\n- [ ] b: two (after a)\n")
     assert (caught.value.where, caught.value.hint) == ("TODO.md:2", "write `(after: a)`, with a colon")
     assert tasks("- [ ] a: one\n- [ ] b: a walk (after lunch)\n")[1] == ("b", "a walk (after lunch)")
+
+
+def test_ten_thousand_items_are_read_and_marked() -> None:
+    source = "".join(f"- [ ] t{number}: words (after: t{number - 1})\n" for number in range(10_000)).encode()
+    marked = Todo.parse(source).mark([f"t{number}" for number in range(10_000)], Mark.DONE)
+    assert marked.render() == source.replace(b"[ ]", b"[x]")
