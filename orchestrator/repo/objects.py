@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator.workspace import sync_folder
 
 _AT_RISK = 600 * 10**9  # nanoseconds after which every file system has brought a name to the disk by itself
+_FOLDERS = 256  # that git keeps loose objects in
 _TICK = 10**8  # nanoseconds within which two changes may bear one time
 
 
@@ -31,12 +32,21 @@ class ObjectFolders:
             OSError: the disk does not take them.
         """
         with self._lock:
-            changed = dict(self._changed())
-            newest = max(changed.values())
-            for folder, when in changed.items():
-                if when > newest - _AT_RISK and self._synced.get(folder) != when:
-                    sync_folder(Path(folder))
-                    self._synced[folder] = when if when < newest - _TICK else 0
+            for _ in range(_FOLDERS):
+                try:
+                    self._sync()
+                except FileNotFoundError:
+                    continue  # packed meanwhile, by us or by a person's git: what it named is named elsewhere by now
+                return
+            self._sync()
+
+    def _sync(self) -> None:
+        changed = dict(self._changed())
+        newest = max(changed.values())
+        for folder, when in changed.items():
+            if when > newest - _AT_RISK and self._synced.get(folder) != when:
+                sync_folder(Path(folder))
+                self._synced[folder] = when if when < newest - _TICK else 0
 
     def _changed(self) -> Iterator[tuple[str, int]]:
         top = self.git_dir / "objects"
