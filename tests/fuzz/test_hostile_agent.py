@@ -1,11 +1,11 @@
 """Whole runs with an agent that leaves the worst names and says the worst words: no traceback, nothing forged or lost."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import aftermath
 import pytest
 from harness import Repo
 
@@ -38,8 +38,7 @@ def wrong(repo: Repo, number: int) -> list[str]:
     letters = {task for task in _TASKS if "**Status**: Dead letter" in _result(repo, task)}
     if sorted([*landed, *letters]) != sorted(_TASKS):
         found.append(f"landed {landed}, dead {sorted(letters)}")
-    fsck = subprocess.run(["git", "fsck", "--strict"], cwd=repo.root, env=repo.env, capture_output=True, check=False)
-    return found + ([f"fsck: {fsck.stderr!r}"] if fsck.returncode else [])
+    return [*found, *aftermath.left(repo), *aftermath.uncommitted(repo), *aftermath.unsound(repo)]
 
 
 def _result(repo: Repo, task: str) -> str:
