@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -119,6 +120,16 @@ class Repo:
             f'[agents.sh]\nkind = "command"\ncommand = ["sh", "-c", {json.dumps(command)}, "sh", "{{files}}"]\n\n'
             f"[verify]\ncommand = {json.dumps(verify)}\n\n{more}\n",
         )
+
+    def once_before_git(self, words: str, command: str) -> None:
+        """Let a shell command run once, just before a git whose arguments contain `words` (empty: any git)."""
+        folder = self.root.parent / f"{self.root.name}-git"
+        folder.mkdir()
+        done, git = folder / "done", folder / "git"
+        once = f"[ -e {done} ] || {{ touch {done}; {command}; }}"
+        git.write_text(f'#!/bin/sh\ncase "$*" in *"{words}"*) {once} ;; esac\nexec {shutil.which("git")} "$@"\n')
+        git.chmod(0o755)
+        self.env["PATH"] = f"{folder}{os.pathsep}{self.env['PATH']}"
 
     def landed(self) -> list[str]:
         """The tasks that the history says are done, oldest first."""

@@ -176,6 +176,16 @@ def test_an_uncommitted_change_in_the_way_stops_the_landing_and_names_the_file(r
     repo.git("stash", "drop", "-q")
 
 
+def test_a_commit_of_theirs_while_an_edit_is_taken_in_is_no_error(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.write("TODO.md", repo.read("TODO.md") + "\nMind the gap.\n")
+    repo.once_before_git("fast-import", f"git -C {repo.root} commit -q --allow-empty -m theirs")
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    subjects = repo.git("log", "--format=%s", "--reverse").split("\n")
+    assert subjects[2:4] == ["theirs", "edit: TODO.md"]
+
+
 def test_a_file_the_user_has_deleted_is_not_brought_back_by_a_landing(repo: Repo) -> None:
     slow_project(repo)
     (repo.root / "a.txt").unlink()

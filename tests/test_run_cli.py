@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -257,15 +256,10 @@ def test_agents_that_take_longer_than_the_drain_are_stopped_and_their_work_is_ke
     assert left_over("sleep 31.25") == []
 
 
-def test_asked_to_stop_before_there_is_a_leader_it_stops_as_later(repo: Repo, tmp_path: Path) -> None:
+def test_asked_to_stop_before_there_is_a_leader_it_stops_as_later(repo: Repo) -> None:
     two(repo)
-    git, mark = tmp_path / "bin" / "git", tmp_path / "asked"
-    git.parent.mkdir()
-    git.write_text(
-        f'#!/bin/sh\n[ -e {mark} ] || {{ touch {mark}; kill -TERM $PPID; }}\nexec {shutil.which("git")} "$@"\n'
-    )
-    git.chmod(0o755)
-    said = repo.run("run", "--json", code=143, env={"PATH": f"{git.parent}{os.pathsep}{repo.env['PATH']}"})
+    repo.once_before_git("", "kill -TERM $PPID")
+    said = repo.run("run", "--json", code=143)
     assert said.json["data"]["stopped"] == signal.SIGTERM
     assert repo.landed() == []
 

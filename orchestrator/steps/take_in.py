@@ -8,6 +8,7 @@ from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
+from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.history import ledger
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
@@ -27,6 +28,7 @@ from orchestrator.steps.standing import (
 )
 from orchestrator.workspace import read_own, write_durably
 
+_TRIES = 5
 _OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
 
 
@@ -78,9 +80,21 @@ def _is_spec(path: str) -> bool:
 def take_in(project: Project) -> str | None:
     """Commit a person's edits of TODO, state, specs, results and checkpoints; return the commit, None without any.
 
+    Again on the new tip, where the person commits something at that very moment.
+
     Raises:
         DocumentError: an edit cannot be taken, or contradicts what is landed; with `file:line`. Nothing changed.
     """
+    for more in reversed(range(_TRIES)):
+        try:
+            return _taken(project)
+        except BranchMovedError:
+            if not more:
+                raise
+    return None
+
+
+def _taken(project: Project) -> str | None:
     found = edits(project)
     back = restore_deleted(project, found)
     gone = [path for path in found.deleted if path not in back]

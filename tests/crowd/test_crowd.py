@@ -6,7 +6,6 @@ A round of each runs always. The full proof is one command and prints its figure
 """
 
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -26,11 +25,6 @@ from orchestrator.repo.worktrees import Worktrees
 
 _ROUNDS = int(os.environ.get("CROWD_ROUNDS", "0"))
 _WORKTREES = 24
-
-_FLAKY = """#!/bin/sh
-case "$*" in *"worktree add"*) [ -e {mark} ] || {{ touch {mark}; exit 128; }} ;; esac
-exec {git} "$@"
-"""
 
 full = pytest.mark.skipif(not _ROUNDS, reason="the full proof takes many minutes: CROWD_ROUNDS=100 runs it")
 
@@ -90,14 +84,11 @@ def test_a_persons_prune_in_the_middle_of_a_removal_is_fine(repo: Repo, monkeypa
     assert trees.names() == []
 
 
-def test_a_worktree_that_git_fails_to_add_once_is_added(repo: Repo, tmp_path: Path) -> None:
-    flaky = tmp_path / "bin" / "git"
-    flaky.parent.mkdir()
-    flaky.write_text(_FLAKY.format(git=shutil.which("git"), mark=tmp_path / "failed"))
-    flaky.chmod(0o755)
-    repo.env["PATH"] = f"{flaky.parent}{os.pathsep}{repo.env['PATH']}"
-    worktrees(repo).add("t00", repo.git("rev-parse", "HEAD"))
-    assert (tmp_path / "failed").exists()
+def test_a_worktree_that_git_fails_to_add_once_is_added(repo: Repo) -> None:
+    tip = repo.git("rev-parse", "HEAD")
+    repo.once_before_git("worktree add", "exit 128")
+    worktrees(repo).add("t00", tip)
+    assert (repo.root.parent / "repo-git" / "done").exists()
     assert (repo.root / ".orchestrator" / "worktrees" / "t00" / "README.md").exists()
 
 
