@@ -18,6 +18,7 @@ from orchestrator.repo.attempts import load
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.register import Register
 from orchestrator.steps.claim import claims
 
@@ -88,7 +89,14 @@ def test_words(repo: Repo, git: Git, check: Check, record_property: Callable[[st
 def leftovers_round(repo: Repo, number: int) -> list[str]:
     """Return what the guard left undone in one round; that it, and the next leader, go on is half of it."""
     git, place = Git(repo.root, repo.env), Place(repo.root, repo.root / ".git")
-    guard = Guard(git, place, Register(git, place), "refs/heads/main", threading.Lock(), repo.root.parent / "kept")
+    guard = Guard(
+        git,
+        place,
+        Register(git, place, ObjectFolders(place.git_dir)),
+        "refs/heads/main",
+        threading.Lock(),
+        repo.root.parent / "kept",
+    )
     scene = Scene(repo, random.Random(f"{_SEED}/leftovers/{number}"))  # noqa: S311 - the same every time
     leftovers.reset(scene)
     guard.start()
@@ -97,7 +105,7 @@ def leftovers_round(repo: Repo, number: int) -> list[str]:
     found = leftovers.restored(scene)
     load(git)
     claims(git)
-    Register(git, place).start()
+    Register(git, place, ObjectFolders(place.git_dir)).start()
     return [f"round {number} ({', '.join(done)}): {fault}" for fault in found]
 
 
