@@ -72,10 +72,8 @@ def mounted(kind: FileSystem, image: Path, at: Path) -> Iterator[None]:
     """Mount `image` at `at` while the block runs."""
     at.mkdir(exist_ok=True)
     _do("mount", "-t", kind.name, "-o", kind.options, str(image), str(at))
-    try:
+    with _unmounted(at):
         yield
-    finally:
-        _do("umount", str(at))
 
 
 @contextmanager
@@ -89,10 +87,8 @@ def recorded(image: Path, record: Path, at: Path) -> Iterator[Path]:
             assert disk.poll() is None, "the recording disk cannot be served: its words are above"
             assert time.monotonic() < deadline, "the recording disk does not come up"
             time.sleep(0.01)
-        try:
+        with _unmounted(at):
             yield at
-        finally:
-            _do("umount", str(at))
 
 
 @contextmanager
@@ -101,10 +97,19 @@ def rebooted(folder: Path) -> Iterator[None]:
     other = folder / "boot_id"
     other.write_text(f"{uuid.uuid4()}\n")
     _do("mount", "--bind", str(other), str(_BOOT))
+    with _unmounted(_BOOT):
+        yield
+
+
+@contextmanager
+def _unmounted(at: Path) -> Iterator[None]:
+    """Unmount `at` after the block; where the block was broken off, also if somebody is still at work there."""
     try:
         yield
-    finally:
-        _do("umount", str(_BOOT))
+    except BaseException:
+        _do("umount", "--lazy", str(at))
+        raise
+    _do("umount", str(at))
 
 
 def copied(image: Path, target: Path) -> None:

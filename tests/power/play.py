@@ -115,7 +115,7 @@ def _played(repo: Repo, library: Path, served: Path) -> str:
     struck = injection.strike(library, repo, injection.NOTHING, "run", "--events", "jsonl", out=told)
     assert struck.said.code == 0, struck.said
     tree = scene.code_tree(repo)
-    assert scene.wrong(repo, tree, scene.kept(repo)) == []
+    assert scene.wrong(repo, tree, scene.Kept(scene.recorded(repo), frozenset())) == []
     return tree
 
 

@@ -37,7 +37,7 @@ class Studio:
 
     def _folder(self, name: str) -> Path:
         folder = self.folder / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         return folder
 
     def _library(self) -> Path:
