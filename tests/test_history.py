@@ -51,8 +51,9 @@ def test_refs_among_the_attempts_that_are_none_are_passed_over(repo: Repo) -> No
     assert load(Git(repo.root, repo.env)) == []
 
 
-def test_a_restore_to_a_number_of_any_length_is_refused(repo: Repo) -> None:
+@pytest.mark.parametrize("name", ["9" * 5_000, "@{u}", "HEAD@{9999}", "HEAD:../x", "x\ny", "a..b"])
+def test_a_restore_to_what_is_no_commit_is_refused(repo: Repo, name: str) -> None:
     repo.task("a: a")
     repo.commit("plan")
-    said = repo.run("restore", "9" * 5_000, code=5)
+    said = repo.run("restore", name, code=5)
     assert "is no checkpoint and no commit" in said.err

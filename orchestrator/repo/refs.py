@@ -64,7 +64,12 @@ def checked_out(git: Git) -> str | None:
 
 def resolve(git: Git, name: str) -> str | None:
     """Return the commit that `name` means, or None."""
-    found = git.look_up([f"{name}^{{commit}}"])[0]
+    wanted = f"{name}^{{commit}}"
+    try:
+        found = git.look_up([wanted])[0]
+    except GitError:  # over some names, such as `@{u}` where there is none, a git that answers many questions dies
+        done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
+        return done.stdout.decode().strip() or None if done.returncode == 0 else None
     return found.id if found else None
 
 

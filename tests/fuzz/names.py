@@ -91,9 +91,11 @@ def _misread(git: Git, base: str, commit: str, kept: Mapping[str, str]) -> list[
 
 def _confused(git: Git, commit: str, kept: Mapping[str, str]) -> list[str]:
     """Return names that are parts of others and stand for nothing, and yet are found."""
-    parts = {path[at:] for path in kept for at in range(1, len(path)) if path[at - 1] in ' "\n\r' and path[at] != "/"}
-    absent = [part for part in {*parts, *(path.strip() for path in kept)} if part and part not in kept]
-    return [f"a phantom: {path!r}" for path in entries(git, commit, absent) if path not in kept]
+    parts = {path[at:] for path in kept for at in range(1, len(path)) if path[at - 1] in ' "\n\r'}
+    named = {part for part in {*parts, *(path.strip() for path in kept)} if not {"", ".", ".."} & {*part.split("/")}}
+    absent = sorted(named - kept.keys())
+    found = entries(git, commit, absent) if absent else {}
+    return [f"a phantom: {path!r}" for path in found if path not in kept]
 
 
 def _changed(git: Git, worktree: Path, commit: str, kept: Mapping[str, str]) -> list[str]:
