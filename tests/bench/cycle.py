@@ -14,7 +14,7 @@ from bench.watching import MIB, Look, Ran, WrongError, watched
 _WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
 _TOGETHER = 0.05  # seconds between two landings of one batch, at most
 _NOTES = (
-    f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150; a batch counts evenly",
+    f"drift: the cost of the last {_WINDOW} tasks that landed while others started, by that of tasks 51 to 150",
     "bare git commands run one after another in a repository without plan, and keep one line of state",
     "engines keep no code and no worktree: their tasks are steps that return a number",
 )
@@ -78,14 +78,16 @@ def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.C
     """Add our row and return what a task cost."""
     middle = sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
     looks = middle.looks[:: max(1, len(middle.looks) // 100)]
-    moments = steady(middle.moments("landed"), middle.moments("attempt.started")[0])
+    started = middle.moments("attempt.started")
+    moments = steady(middle.moments("landed"), started[0])
+    full = [moment for moment in moments if moment <= started[-1]]
     report.series[case.name] = {
         f"ms a task, in windows of {_WINDOW}": windows(moments),
         "MiB at second": [(round(look.at, 1), round(look.resident / MIB, 1)) for look in looks],
     }
     more = {
-        "drift": drift(moments),
-        "CPU drift": drift(worked(moments, middle.looks)),
+        "drift": drift(full),
+        "CPU drift": drift(worked(full, middle.looks)),
         "MiB peak": max(each.peak for each in ran) / MIB,
         "KiB a task": grown / case.tasks / 1024,
     }
