@@ -9,12 +9,12 @@ from harness import Repo
 
 from bench import costs, peers, projects
 from bench.report import Report
-from bench.watching import MIB, Ran, WrongError, watched
+from bench.watching import MIB, Look, Ran, WrongError, watched
 
 _WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
 _TOGETHER = 0.05  # seconds between two landings of one batch, at most
 _NOTES = (
-    f"drift: the cost of the last {_WINDOW} tasks that landed, by that of tasks 51 to 150; a batch counts evenly",
+    f"drift: the cost of the last {_WINDOW} tasks that landed while others started, by that of tasks 51 to 150",
     "bare git commands run one after another in a repository without plan, and keep one line of state",
     "engines keep no code and no worktree: their tasks are steps that return a number",
 )
@@ -36,7 +36,9 @@ class Case:
 def cycle(folder: Path, runs: int, cases: Sequence[Case], python: Path) -> Report:
     """Measure each case: the plan carried out from nothing by one `orchestrator run`."""
     title = "Whole cycle: worktree, attempt, record, land, checkpoint; 16 jobs"
-    report = Report(title, (*costs.COLUMNS, "drift", "MiB peak", "KiB a task"), notes=[*costs.NOTES, *_NOTES])
+    report = Report(
+        title, (*costs.COLUMNS, "drift", "CPU drift", "MiB peak", "KiB a task"), notes=[*costs.NOTES, *_NOTES]
+    )
     gone = [engine for engine in peers.ENGINES if peers.missing(python, engine)]
     if gone and any(case.engines for case in cases):
         names = ", ".join(engine.name for engine in gone)
@@ -75,14 +77,17 @@ def _engines(case: Case, python: Path) -> Iterator[peers.Engine]:
 def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.Cost:
     """Add our row and return what a task cost."""
     middle = sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
-    step = max(1, len(middle.memory) // 100)
-    moments = steady(middle.moments("landed"), middle.moments("attempt.started")[0])
+    looks = middle.looks[:: max(1, len(middle.looks) // 100)]
+    started = middle.moments("attempt.started")
+    moments = steady(middle.moments("landed"), started[0])
+    full = [moment for moment in moments if moment <= started[-1]]
     report.series[case.name] = {
         f"ms a task, in windows of {_WINDOW}": windows(moments),
-        "MiB at second": [(round(at, 1), round(held / MIB, 1)) for at, held in middle.memory[::step]],
+        "MiB at second": [(round(look.at, 1), round(look.resident / MIB, 1)) for look in looks],
     }
     more = {
-        "drift": drift(moments),
+        "drift": drift(full),
+        "CPU drift": drift(worked(full, middle.looks)),
         "MiB peak": max(each.peak for each in ran) / MIB,
         "KiB a task": grown / case.tasks / 1024,
     }
@@ -98,6 +103,20 @@ def steady(landed: Sequence[float], start: float = 0.0) -> list[float]:
         began = moments[-1] if moments else start
         moments += [began + (landed[last] - began) * number / count for number in range(1, count + 1)]
     return moments
+
+
+def worked(moments: Sequence[float], looks: Sequence[Look]) -> list[float]:
+    """Return the processor seconds used until each of the moments; between two looks they are taken as even."""
+    if len(looks) < 2:
+        return list(moments)
+    found, ahead = [], 1
+    for moment in moments:
+        while ahead < len(looks) - 1 and looks[ahead].at < moment:
+            ahead += 1
+        before, after = looks[ahead - 1], looks[ahead]
+        share = (moment - before.at) / (after.at - before.at)
+        found.append(before.cpu + (after.cpu - before.cpu) * share)
+    return found
 
 
 def windows(moments: Sequence[float]) -> list[float]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from bench import crowd, cycle, growth, keeping, landing, peers, processes, projects
 from bench.__main__ import main
 from bench.report import Report, machine
-from bench.watching import Ran, Told, WrongError, watched
+from bench.watching import Look, Ran, Told, WrongError, watched
 
 HERE = Path(sys.executable)
 
@@ -131,6 +131,11 @@ def test_tasks_that_land_together_are_counted_evenly() -> None:
         [2.5, 3, 3.5, 4, 4.5, 5], abs=0.01
     )
     assert cycle.steady([1.0, 2.0, 3.0]) == [1.0, 2.0, 3.0]
+
+
+def test_work_between_two_looks_is_even() -> None:
+    looks = [Look(0.0, 0, 0.0), Look(1.0, 0, 4.0), Look(2.0, 0, 5.0)]
+    assert cycle.worked([0.5, 1.0, 1.5, 3.0], looks) == [2.0, 4.0, 4.5, 6.0]
 
 
 def test_spans_are_taken_task_by_task() -> None:

@@ -1,4 +1,4 @@
-"""One timed process: how long it took, what the program told while it ran, and how much memory it held."""
+"""One timed process: how long it took, what the program told while it ran, and what it used meanwhile."""
 
 import json
 import resource
@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,15 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One look at a running process: when, its memory, and the processor seconds so far, with those of its children."""
+
+    at: float
+    resident: int
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Ran:
     """One process from start to end.
 
@@ -42,14 +51,14 @@ class Ran:
         out: its standard output.
         cpu: seconds of the processors, with all processes it started and waited for.
         told: its events.
-        memory: (second, bytes resident), of the process itself.
+        looks: what it used over time.
     """
 
     seconds: float
     out: str = ""
     cpu: float = 0.0
     told: Sequence[Told] = ()
-    memory: Sequence[tuple[float, int]] = field(default=())
+    looks: Sequence[Look] = ()
 
     def moments(self, name: str) -> list[float]:
         """Return when events of that name arrived."""
@@ -58,7 +67,7 @@ class Ran:
     @property
     def peak(self) -> int:
         """The most memory seen, in bytes."""
-        return max((size for _, size in self.memory), default=0)
+        return max((look.resident for look in self.looks), default=0)
 
 
 def timed(argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: str = "") -> Ran:
@@ -87,7 +96,7 @@ def program(repo: Repo, *argv: str) -> Ran:
 
 
 def watched(repo: Repo, *argv: str) -> Ran:
-    """Run `orchestrator run`, with the events as they arrive and its memory over time.
+    """Run `orchestrator run`, with the events as they arrive and what it uses over time.
 
     The lines are only stamped while it runs, and read afterwards: the machine's cores are the program's.
 
@@ -96,12 +105,12 @@ def watched(repo: Repo, *argv: str) -> Ran:
     """
     command = [sys.executable, "-m", "orchestrator", "run", "--events", "jsonl", *argv]
     began, worked = time.perf_counter(), _worked()
-    memory: list[tuple[float, int]] = []
+    looks: list[Look] = []
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(command, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, stderr=errors) as child,
     ):
-        looking = threading.Thread(target=_look, args=(child, began, memory))
+        looking = threading.Thread(target=_look, args=(child, began, looks))
         looking.start()
         lines = [(time.perf_counter() - began, line) for line in child.stdout or ()]
         code = child.wait()
@@ -110,7 +119,7 @@ def watched(repo: Repo, *argv: str) -> Ran:
         errors.seek(0)
         if code:
             raise WrongError(f"orchestrator run ended with {code}: {errors.read().decode()[-2000:]}")
-    return Ran(seconds, "", _worked() - worked, [_told(at, line) for at, line in lines[1:]], memory)
+    return Ran(seconds, "", _worked() - worked, [_told(at, line) for at, line in lines[1:]], looks)
 
 
 def _told(at: float, line: bytes) -> Told:
@@ -118,11 +127,13 @@ def _told(at: float, line: bytes) -> Told:
     return Told(at, event.get("event", ""), event.get("task", ""), event.get("facts", {}))
 
 
-def _look(child: "subprocess.Popen[bytes]", began: float, memory: list[tuple[float, int]]) -> None:
+def _look(child: "subprocess.Popen[bytes]", began: float, looks: list[Look]) -> None:
     process = psutil.Process(child.pid)
     while child.poll() is None:
         try:
-            memory.append((time.perf_counter() - began, process.memory_info().rss))
+            with process.oneshot():
+                used = sum(process.cpu_times()[:4])
+                looks.append(Look(time.perf_counter() - began, process.memory_info().rss, used))
         except psutil.Error:
             return
         time.sleep(_EVERY)
