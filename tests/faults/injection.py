@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +74,17 @@ def compiled(folder: Path) -> Path:
     return library
 
 
-def strike(library: Path, repo: Repo, hit: Hit, *argv: str, out: Path | None = None) -> Struck:
+def strike(
+    library: Path,
+    repo: Repo,
+    hit: Hit,
+    *argv: str,
+    out: Path | None = None,
+    program: Sequence[str] = ("-m", "orchestrator"),
+) -> Struck:
     """Run `orchestrator` in `repo` with `hit`; when it returns, no process of that run is left, or an assertion fails.
 
-    `out` is where its standard output goes, if not to a file beside the project.
+    `out` is where its standard output goes, if not to a file beside the project; `program` is how Python starts it.
     """
     state = repo.root.parent / f"{repo.root.name}-faults"
     _arm(state, repo.root, hit)
@@ -86,7 +94,7 @@ def strike(library: Path, repo: Repo, hit: Hit, *argv: str, out: Path | None = N
         env["FAULTS_TRACE"] = os.environ["FAULTS_TRACE"]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         done = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *(argv or ("run",))],
+            [sys.executable, *program, *(argv or ("run",))],
             cwd=repo.root,
             env=env,
             stdin=subprocess.DEVNULL,
