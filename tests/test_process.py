@@ -3,6 +3,7 @@
 # ruff: noqa: S106  # a token here is a mark, not a secret
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 import orchestrator
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.process import Cause, Ended, Limits, environment, find, missing, reap, run, table
+from orchestrator.process import Cause, Ended, Limits, StartError, environment, find, missing, reap, run, table
 
 ENV = {"PATH": os.environ["PATH"]}
 CHILD = {**os.environ, "PYTHONPATH": str(Path(orchestrator.__file__).parents[1])}
@@ -353,6 +354,19 @@ class TestStarting:
             run(argv, cwd=tmp_path, env=ENV, limits=TOTAL, token="t", cancel=threading.Event())
         assert (str(caught.value), caught.value.code) == (said, Exit.MISSING)
         assert caught.value.hint
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="the lowest free descriptor is found as Linux gives it")
+    def test_a_machine_that_is_short_of_descriptors_may_have_some_later(self, tmp_path: Path) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))
+        try:
+            with pytest.raises(StartError, match=r"cannot start 'sh' now: Too many open files") as caught:
+                go("true", tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert caught.value.passing
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(OrchestratorError, match=r"cannot run 'sh' in .*: No such file"):

@@ -11,7 +11,7 @@ from orchestrator.agents.protocol import DETAIL, Answer, Assignment, Transcript
 from orchestrator.agents.verdict import End, ResultFile
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.failure import Failure
-from orchestrator.process import Cause, Ended, Limits, environment, missing, run
+from orchestrator.process import Cause, Ended, Limits, StartError, environment, missing, run
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
@@ -59,14 +59,18 @@ class CommandAgent:
             )
 
     def run(self, assignment: Assignment, *, cancel: threading.Event, transcript: Transcript) -> Answer:
-        """Run the command in the worktree until it ends, with its whole process tree."""
+        """Run the command in the worktree until it ends, with its whole process tree.
+
+        Raises:
+            OrchestratorError: its log cannot be written, which is no fault of the agent.
+        """
         argv = list(fill(self.argv, assignment))
         result = ResultFile(assignment.result_path)
         transcript("started", {"argv": argv, "cwd": str(assignment.worktree)})
         try:
             end = _meaning(self._run(argv, assignment, cancel), assignment)
-        except OrchestratorError as error:
-            end = End(Failure.FATAL, f"{error} ({error.hint})", None, 0.0)
+        except StartError as error:
+            end = End(Failure.TRANSIENT if error.passing else Failure.FATAL, f"{error} ({error.hint})", None, 0.0)
         answer = result.conclude(end)
         transcript("ended", {"failure": answer.failure, "code": answer.code, "seconds": answer.seconds})
         return answer

@@ -1,8 +1,19 @@
 """The subprocess door: agents and verify commands start, talk and end here, with their whole process tree."""
 
-from orchestrator.process.child import Cause, Ended, Limits, run
+from orchestrator.process.child import Cause, Ended, Limits, StartError, run
 from orchestrator.process.environ import environment, find, missing
 from orchestrator.process.live import become_subreaper
 from orchestrator.process.tree import reap
 
-__all__ = ["Cause", "Ended", "Limits", "become_subreaper", "environment", "find", "missing", "reap", "run"]
+__all__ = [
+    "Cause",
+    "Ended",
+    "Limits",
+    "StartError",
+    "become_subreaper",
+    "environment",
+    "find",
+    "missing",
+    "reap",
+    "run",
+]

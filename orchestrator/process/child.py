@@ -1,5 +1,6 @@
 """One command from start to end: its limits, why it ended, and what it said last."""
 
+import errno
 import re
 import subprocess
 import threading
@@ -21,6 +22,16 @@ _DRAIN = 0.2  # seconds for the last words once the command itself has ended
 _WAIT = 1.0  # seconds for a killed command to be gone; only one stuck in the kernel takes longer
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _LINE_END = re.compile(r"\r\n?")
+# fork(2), pipe(2), execve(2): what the machine is short of now, and may have again later.
+_PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
+
+
+class StartError(OrchestratorError):
+    """A command that did not start; `passing`: for want of processes, memory or descriptors, which may be there later."""
+
+    def __init__(self, message: str, *, hint: str, passing: bool = False) -> None:
+        super().__init__(message, hint=hint, code=Exit.FAILED if passing else Exit.MISSING)
+        self.passing = passing
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,8 @@ def run(  # noqa: PLR0913  # one door: each argument is one thing the caller mus
         grace: seconds between SIGTERM and SIGKILL.
 
     Raises:
-        OrchestratorError: the command cannot be started (`Exit.MISSING`) or a log cannot be written.
+        StartError: the command cannot be started.
+        OrchestratorError: a log cannot be written: the disk is full, or fails.
     """
     began = time.monotonic()
     if cancel.is_set():
@@ -141,13 +153,16 @@ def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], token: str
         raise _refusal(argv[0], cwd, error) from error
 
 
-def _refusal(command: str, cwd: Path, error: OSError) -> OrchestratorError:
+def _refusal(command: str, cwd: Path, error: OSError) -> StartError:
+    if error.errno in _PASSING:
+        message = f"cannot start {command!r} now: {error.strerror}"
+        return StartError(
+            message, hint="`ulimit -a` shows what is limited; a lower limits.jobs needs less", passing=True
+        )
     if str(error.filename) == str(cwd):
-        message, hint = f"cannot run {command!r} in {cwd}: {error.strerror}", "the folder must exist"
-    else:
-        message = f"cannot start {command!r}: {error.strerror}"
-        hint = f"install it, correct its name, or put it on PATH; `command -v {command}` shows what is found"
-    return OrchestratorError(message, hint=hint, code=Exit.MISSING)
+        return StartError(f"cannot run {command!r} in {cwd}: {error.strerror}", hint="the folder must exist")
+    hint = f"install it, correct its name, or put it on PATH; `command -v {command}` shows what is found"
+    return StartError(f"cannot start {command!r}: {error.strerror}", hint=hint)
 
 
 def _watch(pump: Pump, began: float, limits: Limits, cancel: threading.Event) -> Cause:

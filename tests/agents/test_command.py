@@ -167,3 +167,12 @@ def test_the_transcript_has_start_and_end(assignment: Assignment) -> None:
     started, ended = events
     assert started == ("started", {"argv": ["true", "add-x"], "cwd": str(assignment.worktree)})
     assert ended[0] == "ended"
+
+
+def test_a_log_that_cannot_be_written_is_not_held_against_the_agent(assignment: Assignment) -> None:
+    assert assignment.logs is not None
+    assignment.logs.mkdir()
+    (assignment.logs / "stderr.log").mkdir()
+    with pytest.raises(OrchestratorError, match=r"cannot write the log .*stderr\.log") as caught:
+        shell("true", assignment)
+    assert caught.value.hint
