@@ -27,7 +27,7 @@ _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBS
 
 
 class StartError(OrchestratorError):
-    """A command that did not start; `passing`: for want of processes, memory or descriptors, which may be there later."""
+    """A command that did not start; `passing`: for want of processes, memory or descriptors, which may come back."""
 
     def __init__(self, message: str, *, hint: str, passing: bool = False) -> None:
         super().__init__(message, hint=hint, code=Exit.FAILED if passing else Exit.MISSING)
