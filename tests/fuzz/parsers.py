@@ -144,7 +144,9 @@ def parsers(folder: Path) -> dict[str, Parser]:
     words = vocabulary
     listed = [
         _parser("text", words.MARKDOWN + words.YAML[:3], seeds.examples(), _named(Text.parse), _text),
-        _parser("spec", words.SPEC + words.MARKDOWN, [seeds.example("spec")], _named(Spec.parse), _spec),
+        _parser(
+            "spec", words.SPEC + words.MARKDOWN, [seeds.example("spec"), seeds.FRONTED_SPEC], _named(Spec.parse), _spec
+        ),
         _parser(
             "result",
             words.RESULT + words.MARKDOWN,
@@ -159,7 +161,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
             _named(Checkpoint.parse),
             _same,
         ),
-        _parser("todo", words.TODO + words.MARKDOWN, [seeds.TODO], _named(Todo.parse), _todo),
+        _parser("todo", words.TODO + words.MARKDOWN, [seeds.TODO, seeds.FRONTED_TODO], _named(Todo.parse), _todo),
         _parser("plan", words.TODO, [seeds.TODO], _planned, _plan),
         _parser(
             "state",
@@ -170,7 +172,13 @@ def parsers(folder: Path) -> dict[str, Parser]:
         ),
         _parser("front-matter", words.YAML, [seeds.YAML], _front, _front_matter),
         _parser("front-matter-slow", words.YAML, [seeds.YAML], _front_without_libyaml, _front_matter),
-        _parser("config", words.TOML, [seeds.TOML], _configured(folder / "own", "orchestrator.toml"), _config),
+        _parser(
+            "config",
+            words.TOML,
+            [seeds.TOML, seeds.DOTTED, seeds.INLINE],
+            _configured(folder / "own", "orchestrator.toml"),
+            _config,
+        ),
         _parser("pyproject", words.TOML, [seeds.PYPROJECT], _configured(folder / "shared", "pyproject.toml"), _config),
         _parser("script", words.SCRIPT, [seeds.SCRIPT], _scripted, _script),
         _parser("conventions", words.CONVENTIONS, [b"# Project\n\nRules.\n"], _named(with_block), _conventions),

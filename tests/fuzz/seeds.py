@@ -139,3 +139,48 @@ result = '''
 say = "done"
 hang = false
 """
+
+FRONTED_TODO = b"""---
+owner: Ada
+phases: [planning, testing]
+---
+# TODO
+
+- [ ] a: do a
+- [ ] b: do b (after: a)
+"""
+
+FRONTED_SPEC = b"""---
+agent: person
+attempts: 2
+timeout: 1.5
+risky: yes (it deletes)
+allow: [symlinks]
+---
+# Spec: a
+
+## Goal
+
+Do it.
+
+## Files to Modify
+
+- src/**/*.py (all of them)
+- lib/[!a-c]?/**/x_*.[ch] (some)
+- `a b.txt` (shared, the top half)
+- docs/
+"""
+
+DOTTED = b"""limits.jobs = 2
+limits.attempts = 3
+agents.a.command = ["x"]
+agents.b = {kind = "scripted", script = "s.toml"}
+"""
+
+INLINE = b"""verify = {command = "x", env = []}
+agents.a = {command = ["x"], timeout = 3}
+roles = {worker = "a"}
+
+[checkpoint]
+every = 30
+"""
