@@ -1,82 +1,17 @@
 """The laws: what every call of the program keeps, whatever happened before it. Each returns what was broken."""
 
-import json
 import re
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
 
 import aftermath
-from harness import Said
-from sight import Sight, blob, is_document
-from story import Chapter, Story, story
+import landings
+from sight import blob, is_document
+from step import Kind, Step
 from terminal import Terminal
 from warm import CRASHED
 
 _BUDGET = 8_000  # characters of any answer
-_MARK = re.compile(r"^- \[(.)\] (\w+):", re.MULTILINE)
-_SCOPE = re.compile(r"^- (\S+)", re.MULTILINE)
-
-
-class Kind(Enum):
-    """What a call may change."""
-
-    READS = "nothing"
-    AUTHORS = "documents in the working tree"
-    CLAIMS = "claims"
-    FORKS = "one new branch"
-    LEADS = "the branch, as its leader"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call of the program.
-
-    Attributes:
-        mine: what the person had not committed before it: path to bytes, None for a deleted file.
-        murky: a kill had left something half-way before.
-        killed: this call was killed.
-        meanwhile: what the person changed while it ran, in `mine` too; None where they did nothing.
-    """
-
-    repo: Terminal
-    kind: Kind
-    argv: tuple[str, ...]
-    said: Said
-    before: Sight
-    after: Sight
-    mine: Mapping[str, bytes | None]
-    murky: bool
-    killed: bool
-    meanwhile: Collection[str] | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether a leader came to the end of its work, well or not."""
-        refused = '"ok": false' in self.said.out or self.said.err.startswith("error: ")
-        return self.kind is Kind.LEADS and not self.killed and self.said.code in {0, 1, 3} and not refused
-
-    @property
-    def took_in(self) -> bool:
-        """Whether a leader finished that takes a person's edits in; `doctor` only mends."""
-        return self.finished and self.argv[0] != "doctor"
-
-    @cached_property
-    def then(self) -> Story:
-        """The branch's story before."""
-        return story(self.repo, self.before.tip)
-
-    @cached_property
-    def now(self) -> Story:
-        """The branch's story after."""
-        return self.then if self.after.tip == self.before.tip else story(self.repo, self.after.tip)
-
-    def fresh(self) -> list[Chapter]:
-        """Return the commits this call made."""
-        known = {chapter.commit for chapter in self.then.chapters}
-        return [chapter for chapter in self.now.chapters if chapter.commit not in known]
 
 
 def broken(step: Step) -> list[str]:
@@ -85,7 +20,7 @@ def broken(step: Step) -> list[str]:
 
 
 def says_what_is_wrong(step: Step) -> Iterator[str]:
-    """No traceback, a documented exit code, and an error that names a way out, with a line where it is a document's."""
+    """No traceback, a documented exit code, an answer of bounded length, and an error that names a way out."""
     said = step.said.out + step.said.err
     if "Traceback" in said or "a bug in orchestrator" in said or step.said.code in {70, CRASHED}:
         yield said
@@ -94,8 +29,8 @@ def says_what_is_wrong(step: Step) -> Iterator[str]:
     if step.said.code not in {0, 1, 3, 5, 130, 143, -signal.SIGTERM}:
         yield f"exit {step.said.code}: {said}"
     error = re.search(r'"error": (\{.*?\})', step.said.out)
-    if error and '"hint": ""' in error[0]:
-        yield f"no way out is named: {error[0]}"
+    if (error and '"hint": ""' in error[0]) or (step.said.code == 5 and not error and "hint: " not in step.said.err):
+        yield f"no way out is named: {said}"
     if len(step.said.out) > _BUDGET and step.argv[0] not in {"run", "resume"}:
         yield f"{len(step.said.out)} characters"
 
@@ -184,67 +119,7 @@ def leaves_nothing_behind(step: Step) -> Iterator[str]:
     """No lock, temporary file, worktree or process."""
     if step.finished or (step.kind is not Kind.READS and not step.murky and not step.killed):
         yield from aftermath.left(step.repo)
-
-
-def runs_nothing_again(step: Step) -> Iterator[str]:
-    """No attempt starts that is recorded, and none twice."""
-    known = {ref.removeprefix("refs/orchestrator/attempts/") for ref in step.before.attempts()}
-    for line in step.said.out.split("\n"):
-        if line.startswith('{"at"') and line.endswith("}") and '"attempt.started"' in line:
-            facts = json.loads(line)
-            key = f"{facts['task']}/{facts['attempt']}"
-            if key in known:
-                yield f"{key} ran again"
-            known.add(key)
-
-
-def lands_once_and_in_order(step: Step) -> Iterator[str]:
-    """No task lands that had landed, checkpoints count on, and nobody forges a trailer."""
-    fresh = step.fresh()
-    commits = {chapter.commit[:10] for chapter in fresh}
-    yield from (f"done twice: {entry}" for entry in step.now.again if entry.split()[0] in commits)
-    number = max(step.then.numbers, default=0)
-    for chapter in fresh:
-        for value in chapter.all("Checkpoint"):
-            if int(value) != number + 1:
-                yield f"checkpoint {value} follows {number}"
-            number = int(value)
-        if chapter.all("Attempt") and not chapter.all("Dead-Letter"):
-            tasks = chapter.all("Task")
-            if len(tasks) != 1 or not chapter.subject.startswith(f"{tasks[0]}:"):
-                yield f"{chapter.subject} is of {tasks}"
-
-
-def lands_only_what_may(step: Step) -> Iterator[str]:
-    """A landing changes the spec's files and the documents alone, and is green."""
-    for chapter in step.fresh():
-        if not chapter.all("Attempt") or not chapter.all("Task"):
-            continue
-        spec = step.repo.git("show", f"{chapter.parents[0]}:specs/{chapter.all('Task')[0]}.md")
-        scope = _SCOPE.findall(spec.partition("## Files to Modify")[2].partition("## ")[0])
-        changed = step.repo.git("diff-tree", "-r", "--name-only", chapter.parents[0], chapter.commit).split("\n")
-        outside = [path for path in changed if path not in scope and not is_document(path)]
-        if outside:
-            yield f"{chapter.subject}: outside {scope}: {outside}"
-        if _red(step.repo, chapter.commit):
-            yield f"{chapter.subject}: a red tree"
-
-
-def _red(repo: Terminal, commit: str) -> bool:
-    return "wrong" in "".join(
-        repo.git("show", f"{commit}:{path}")
-        for path in repo.git("ls-tree", "-r", "--name-only", commit, "src/").split("\n")
-    )
-
-
-def ticks_what_has_landed(step: Step) -> Iterator[str]:
-    """TODO.md, committed and on disk, ticks exactly what the trailers say is done."""
-    if not step.took_in or "TODO.md" not in step.after.files:
-        return
-    marks = {name: mark for mark, name in _MARK.findall(step.after.files["TODO.md"].decode())}
-    for name, mark in marks.items():
-        if (mark in "xX") != (name in step.now.landed):
-            yield f"{name} is [{mark}], landed by {step.now.landed.get(name, 'nothing')[:10]}"
+        yield from aftermath.processes(step.repo)
 
 
 LAWS: tuple[Callable[[Step], Iterator[str]], ...] = (
@@ -254,8 +129,8 @@ LAWS: tuple[Callable[[Step], Iterator[str]], ...] = (
     keeps_what_a_person_has_not_committed,
     leaves_the_checkout_clean,
     leaves_nothing_behind,
-    runs_nothing_again,
-    lands_once_and_in_order,
-    lands_only_what_may,
-    ticks_what_has_landed,
+    landings.runs_nothing_again,
+    landings.lands_once_and_in_order,
+    landings.lands_only_what_may,
+    landings.ticks_what_has_landed,
 )

@@ -11,8 +11,9 @@ from typing import Any
 import script
 from harness import Said
 from injection import Hit, strike
-from laws import Kind, Step, broken
+from laws import broken
 from sight import Sight, see
+from step import Kind, Step
 from terminal import Terminal, Warm
 
 RUN = ("run", "--events", "jsonl")
@@ -48,6 +49,7 @@ class World:
         manners: how the agent behaves, by task.
         log: every call with its exit code.
         config: what orchestrator.toml says.
+        steps: how many calls and acts there were.
     """
 
     repo: Terminal
@@ -57,7 +59,7 @@ class World:
     manners: dict[str, str] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     config: str = ""
-    _answers: int = 0
+    steps: int = 0
 
     @classmethod
     def made(
@@ -90,7 +92,7 @@ class World:
 
     def calls(self, kind: Kind, *argv: str, stop: tuple[int, float] = (0, 0.0)) -> Said:
         """Call the program, and hold what happened against the laws; `stop` is a signal and its second."""
-        return self._held(kind, argv, lambda: self.repo.run(*argv, code=None, stop=stop))
+        return self.held(kind, argv, lambda: self.repo.run(*argv, code=None, stop=stop))
 
     def leads(self, *argv: str) -> Said:
         """Call a verb that leads."""
@@ -101,6 +103,14 @@ class World:
         said = self.calls(Kind.LEADS, *RUN, stop=stop)
         last = said.out.rstrip("\n").split("\n")[-1]
         return said.code, json.loads(last or "{}").get("data", {})
+
+    def runs_again(self, code: int) -> None:
+        """Run a plan that came to rest, and see that nothing changes by it."""
+        before = see(self.repo)
+        again, data = self.runs()
+        after = see(self.repo)
+        assert again == code, (code, again, data, self.log)
+        assert (before.refs, before.files, before.index) == (after.refs, after.files, after.index), self.log
 
     def runs_while(self, seconds: float, act: Callable[[], Mapping[str, bytes]]) -> Said:
         """Run the plan, and let the person act after that many seconds; `act` returns what it wrote."""
@@ -117,7 +127,7 @@ class World:
             person.join()
             return said
 
-        return self._held(Kind.LEADS, RUN, call, theirs)
+        return self.held(Kind.LEADS, RUN, call, theirs)
 
     def reads(self, *argv: str) -> Said:
         """Call a verb that only reads."""
@@ -135,18 +145,18 @@ class World:
                 self._let_git_prune()
             return struck.said
 
-        return self._held(kind, argv, call)
+        return self.held(kind, argv, call)
 
     def _let_git_prune(self) -> None:
         """Do what git's own gc does in time: a claim is made without a lead, and nobody heals half an object of one."""
         for path in (self.repo.root / ".git" / "objects").glob("??/tmp_obj_*"):
             path.unlink()
 
-    def _held(
+    def held(
         self, kind: Kind, argv: tuple[str, ...], call: Callable[[], Said], theirs: Mapping[str, bytes] | None = None
     ) -> Said:
-        self._answers += 1
-        self._script.write_text(script.script(self.manners, self._answers))
+        self.steps += 1
+        self._script.write_text(script.script(self.manners, self.steps))
         before = see(self.repo)
         said = call()
         killed = said.code < 0
@@ -162,6 +172,7 @@ class World:
 
     def acts(self, act: Callable[[], object]) -> None:
         """Let the person do something between two calls."""
+        self.steps += 1
         # What git itself advises where a killed git left its lock: no git is alive between two calls.
         (self.repo.root / ".git" / "index.lock").unlink(missing_ok=True)
         before = see(self.repo)
