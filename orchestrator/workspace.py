@@ -18,6 +18,16 @@ FOLDER = ".orchestrator"
 _LARGEST_READ = 1 << 20
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the disk refuses within the block name `path`: of an open file the system names nothing."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Replace the file at `path` by `data`: whole or not at all, and still there after a power cut.
 
@@ -28,7 +38,7 @@ def write_durably(path: Path, data: bytes) -> None:
     temporary = path.parent / f".{path.name}.orchestrator-tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with naming(path), os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -48,7 +58,8 @@ def write_whole(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.orchestrator-tmp"
     try:
-        temporary.write_bytes(data)
+        with naming(path):
+            temporary.write_bytes(data)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -59,7 +70,8 @@ def sync_folder(folder: Path) -> None:
     """Fsync a folder, so that the names in it survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        with naming(folder):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -256,8 +268,9 @@ def instance_lock(path: Path, patience: float = 0.0) -> Iterator[Lock]:
         epoch = previous.epoch + 1 if previous else 1
         facts = {"epoch": epoch, "pid": os.getpid(), "boot": boot_id(), "since": time.time()}
         facts["debris"] = previous.debris if previous else facts["since"]
-        os.pwrite(handle, json.dumps(facts).encode().ljust(256), 0)
-        os.fsync(handle)
+        with naming(path):
+            os.pwrite(handle, json.dumps(facts).encode().ljust(256), 0)
+            os.fsync(handle)
         yield Lock(path, handle, epoch, previous)
     finally:
         os.close(handle)

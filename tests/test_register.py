@@ -19,12 +19,20 @@ _TOGETHER = 8
 
 
 class Failing(ObjectFolders):
-    """Folders on a disk that fails once."""
+    """Folders on a disk that fails once, at the first time it is asked."""
+
+    fails_at = 1
 
     def make_durable(self) -> None:
-        if not self._synced:
-            self._synced["once"] = 1
+        self._synced["asked"] = self._synced.get("asked", 0) + 1
+        if self._synced["asked"] == self.fails_at:
             raise OSError(5, "Input/output error", str(self.git_dir))
+
+
+class FailingLate(Failing):
+    """They fail when git has written, and moved the refs."""
+
+    fails_at = 2
 
 
 def register(repo: Repo, objects: type[ObjectFolders] = ObjectFolders) -> Register:
@@ -65,6 +73,16 @@ def test_what_a_failing_disk_did_not_take_is_never_taken_for_recorded(repo: Repo
     refs = repo.git("for-each-ref", "--format=%(objectname)", "refs/orchestrator/attempts").split()
     assert any(isinstance(each, OSError) for each in said)
     assert {each for each in said if not isinstance(each, OSError)} <= set(refs)
+
+
+def test_a_ref_that_was_being_written_when_the_disk_failed_is_held_against_nobody(repo: Repo) -> None:
+    base = repo.commit("a project")
+    made = register(repo, FailingLate)
+    with pytest.raises(OSError, match="Input/output error"):
+        made.record(attempt(1, base), [], base)
+    assert repo.git("for-each-ref", "refs/orchestrator/attempts/t1/1")
+    assert made.put_back() == {}
+    assert repo.git("for-each-ref", "refs/orchestrator/attempts/t1/1")
 
 
 def test_a_ref_that_somebody_else_wrote_is_put_back_and_kept(repo: Repo) -> None:

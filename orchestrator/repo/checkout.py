@@ -24,7 +24,7 @@ from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
-from orchestrator.workspace import sync_folder
+from orchestrator.workspace import naming, sync_folder
 
 _BLOCK = 4096  # bytes that reach a disk together
 _LOCK_PATIENCE = 5.0
@@ -327,6 +327,7 @@ def _meets(path: str, other: str) -> bool:
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        os.fsync(handle)
+        with naming(path):
+            os.fsync(handle)
     finally:
         os.close(handle)

@@ -6,7 +6,7 @@ from pathlib import Path
 from orchestrator.repo.locate import Place
 from orchestrator.repo.worktrees import remove_tree
 
-_OUR_KEEP = {b"fast-import", b""}  # a person's own says something else
+_OUR_KEEP = b"fast-import"  # a person's own says something else
 _PATIENCE = 2.0  # seconds for a person's own git to finish
 
 
@@ -40,7 +40,8 @@ def temporary_files(place: Place, since: float) -> int:
     leftovers = [*objects.glob("??/tmp_obj_*"), *objects.glob("pack/tmp_*"), *objects.glob("tmp_objdir-*")]
     leftovers += place.git_dir.glob("fast_import_crash_*")
     # For a moment each pack of fast-import's has one; left there, that pack is never joined with others.
-    leftovers += [keep for keep in objects.glob("pack/*.keep") if keep.read_bytes().strip(b"\0") in _OUR_KEEP]
+    # A full disk, or a power cut, may leave the beginning of its word alone.
+    leftovers += [keep for keep in objects.glob("pack/*.keep") if _OUR_KEEP.startswith(keep.read_bytes().strip(b"\0"))]
     mine = [item for item in leftovers if item.lstat().st_mtime >= since]
     if not mine or at_work(place):
         return 0

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git, GitError
+from orchestrator.workspace import sync_folder
 
 OURS = "refs/orchestrator"
 _SAME_TIME = 0.1  # seconds within which two changes may bear one time
@@ -128,11 +130,5 @@ def make_durable(git_dir: Path, *refs: str) -> None:
     for leaf in (git_dir / top / ref for ref in refs for top in ("", "logs")):
         folders |= {parent for parent in leaf.parents if git_dir in parent.parents}
     for folder in sorted(folders):
-        try:
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue  # this ref has no reflog
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with suppress(FileNotFoundError):  # this ref has no reflog
+            sync_folder(folder)

@@ -47,6 +47,7 @@ class Register:
     objects: ObjectFolders
     _tips: dict[str, str] = field(default_factory=dict)  # ref to commit, of every attempt ever recorded
     _open: dict[str, list[Attempt]] = field(default_factory=dict)  # of the tasks that have not landed
+    _doubtful: set[str] = field(default_factory=set)  # refs that were to be written when the disk failed
     _settled: set[str] = field(default_factory=set)
     _highest: dict[str, int] = field(default_factory=dict)
     _read: bool = False
@@ -138,6 +139,7 @@ class Register:
             # Whoever waits for one of them must not take it for written.
             for entry in entries:
                 entry.error = entry.error or error
+        self._doubtful |= {entry.attempt.ref for entry in entries if entry.error}
 
     def _write_all(self, entries: Sequence[_Entry]) -> None:
         self.objects.make_durable()  # what the agents stored: git is about to point a ref at it
@@ -175,7 +177,7 @@ class Register:
         with self._lock:
             self.start()
             now = self._now()
-            changed = {ref for ref, tip in now.items() ^ self._tips.items() if ref}
+            changed = {ref for ref, _tip in now.items() ^ self._tips.items()} - self._doubtful
             for ref in sorted(changed):
                 tip = now.get(ref)
                 kept = [Move(f"{OURS}/lost/attempt-{tip[:12]}", tip)] if tip else []

@@ -18,6 +18,7 @@ from orchestrator.repo.refs import resolve
 from orchestrator.repo.slots import NOTHING, Hidden, Slot, bring, clean, fresh
 from orchestrator.repo.snapshot import Sight
 from orchestrator.repo.trees import differences
+from orchestrator.workspace import naming, write_whole
 
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
 # A person's sparse checkout is not ours: a task, and verify, see the whole tree.
@@ -66,7 +67,8 @@ class Worktrees:
         paths = [change.path for change in differences(self.git, slot.commit, commit)]
         paths += [*slot.shown, *hidden.but]
         slot.shown = hidden.but
-        bring(slot, commit, lambda: self._forward(slot, commit, hidden), paths)
+        with naming(slot.admin):
+            bring(slot, commit, lambda: self._forward(slot, commit, hidden), paths)
 
     def _forward(self, slot: Slot, commit: str, hidden: Hidden) -> None:
         """Make git write what differs; the other files were looked at just before, and are not looked at again."""
@@ -87,7 +89,7 @@ class Worktrees:
     def _move(self, slot: Slot, name: str) -> None:
         """Give a worktree another name. git's record goes first: what leads nowhere is swept away after a kill."""
         path = self.home / name
-        (slot.admin / "gitdir").write_bytes(os.fsencode(path / ".git") + b"\n")
+        write_whole(slot.admin / "gitdir", os.fsencode(path / ".git") + b"\n")  # half of it would lead anywhere
         slot.path = slot.path.rename(path)
 
     def give_back(self, name: str, sight: Sight | None) -> None:

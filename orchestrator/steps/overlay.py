@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.repo.git import Git
 from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, Entry, blobs
+from orchestrator.workspace import naming
 
 _TEXT = {REGULAR, EXECUTABLE}
 
@@ -54,8 +55,9 @@ def _merged(git: Git, change: Change, here: Entry, scratch: Path) -> Change | No
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         paths = [Path(folder) / side for side in ("ours", "base", "theirs")]
-        for path, name in zip(paths, names, strict=True):
-            path.write_bytes(contents[name])
+        with naming(scratch):
+            for path, name in zip(paths, names, strict=True):
+                path.write_bytes(contents[name])
         done = git.attempt("merge-file", "-p", "--quiet", *map(str, paths))
     mode = change.mode if change.mode != change.old.mode else here.mode
     return Change(change.path, mode, done.stdout, here) if done.returncode == 0 else None

@@ -72,7 +72,7 @@ def visit(stage: Stage, *hits: Hit) -> Visit:
         for hit in hits:
             seen.struck.append(strike(stage.library, repo, hit))
             if hit.error:
-                seen.wrong += _badly_said(hit, seen.struck[-1])
+                seen.wrong += _badly_said(hit, seen.struck[-1], repo.root)
             now = scene.kept(repo)
             before = scene.Kept(before.recorded | now.recorded, before.answered | now.answered)
         last = repo.run("run", code=None, timeout=_PATIENCE)
@@ -86,7 +86,7 @@ def visit(stage: Stage, *hits: Hit) -> Visit:
     return seen
 
 
-def _badly_said(hit: Hit, struck: Struck) -> list[str]:
+def _badly_said(hit: Hit, struck: Struck, root: Path) -> list[str]:
     """Return what a person cannot use in the words of a run that met a failing disk."""
     said = struck.said.out + struck.said.err
     found = [f"the run says {word}" for word in ("Traceback", "Crash report", "crash-") if word in said]
@@ -94,6 +94,9 @@ def _badly_said(hit: Hit, struck: Struck) -> list[str]:
         found.append(f"the run exits with {struck.said.code}")
     if struck.said.code and not _named(hit, struck, said):
         found.append("the run does not name the cause")
+    # git tells paths in its own words, mostly.
+    if struck.said.code and str(root) not in said and "git " not in struck.said.err:
+        found.append("the run does not name the path")
     return [f"{problem}\n{said}" for problem in found]
 
 
