@@ -41,17 +41,20 @@ class LocalEngine:
         try:
             attempt = self.carry_out(order, cancel)
         except Exception as error:  # noqa: BLE001 - a thread's error must reach the leader, which raises it
-            self.inbox.put(Delivery(order, None, error))
+            delivery = Delivery(order, None, error)
         else:
-            self.inbox.put(Delivery(order, attempt))
+            delivery = Delivery(order, attempt)
+        self._cancels.pop(order.task)  # before the leader hears of it, and may submit the next attempt
+        self.inbox.put(delivery)
 
     def cancel(self, task: str) -> None:
         """Stop the attempt of `task`; it is still delivered, as interrupted."""
-        if task in self._cancels:
-            self._cancels[task].set()
+        cancel = self._cancels.get(task)  # one look: the attempt may end meanwhile
+        if cancel is not None:
+            cancel.set()
 
     def close(self) -> None:
         """Cancel what runs and wait for it."""
-        for cancel in self._cancels.values():
+        for cancel in list(self._cancels.values()):
             cancel.set()
         self._pool.shutdown(wait=True)

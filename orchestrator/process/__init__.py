@@ -2,7 +2,7 @@
 
 from orchestrator.process.child import Cause, Ended, Limits, StartError, run
 from orchestrator.process.environ import environment, find, missing
-from orchestrator.process.live import become_subreaper
+from orchestrator.process.live import become_subreaper, use_one_arena
 from orchestrator.process.tree import reap
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "missing",
     "reap",
     "run",
+    "use_one_arena",
 ]
