@@ -23,7 +23,7 @@ def test_branches_of_any_name_are_theirs(repo: Repo) -> None:
     repo.git("switch", "-q", "-c", "orchestrator/try")
     tip = repo.commit("mine")
     repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
     assert repo.git("branch", "--format=%(refname:short)").split() == [
         "main",
         "orchestrator/feature",
@@ -36,7 +36,7 @@ def test_a_branch_called_like_us_is_no_obstacle(repo: Repo) -> None:
     project(repo)
     repo.git("branch", "orchestrator")
     repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
 
 
 def test_a_folder_is_never_replaced_by_an_agents_file(repo: Repo) -> None:
@@ -76,7 +76,7 @@ def test_another_branch_for_a_moment_is_only_waited_for(repo: Repo) -> None:
         repo.git("switch", "-q", "main")
 
     while_running(repo, act)
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
     assert "Attempt: 1" in repo.git("log", "--grep=^Task: a", "--format=%B")
 
 
@@ -89,7 +89,7 @@ def test_a_rebase_in_the_middle_is_only_waited_for(repo: Repo) -> None:
         repo.git("rebase", "-q", "-f", "-x", "sleep 1", "HEAD~1")
 
     while_running(repo, act)
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_configuration_for_a_persons_own_eyes_changes_nothing(repo: Repo, key: s
     repo.git("config", key, value)
     repo.run("run")
     repo.git("config", "--unset", key)
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
     assert repo.git("status", "--porcelain") == ""
 
 
@@ -123,7 +123,7 @@ def test_a_sparse_checkout_is_theirs_and_verify_sees_the_whole_tree(repo: Repo) 
     project(repo, verify="test -e deep/inside/file.txt")
     repo.git("sparse-checkout", "set", "specs", "checkpoints")
     repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
     assert not (repo.root / "deep").exists()
 
 
@@ -160,7 +160,7 @@ def test_other_markdown_beside_the_specs_is_theirs(repo: Repo) -> None:
     repo.write("specs/README.md", "# How we write specs\n")
     repo.write("specs/ideas/later.md", "# Not a spec\n")
     repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
     assert repo.git("show", "HEAD:specs/README.md") == "# How we write specs"
 
 

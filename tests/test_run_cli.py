@@ -140,7 +140,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(repo: Repo) -> None:
     process.stdout.readline()
     process.stdout.close()
     process.communicate(timeout=30)
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(repo: Repo) -> None:
@@ -243,7 +243,7 @@ def test_the_first_ctrl_c_lets_running_agents_finish_and_the_next_run_lands_them
     said = repo.run("run")
     assert "started a/" not in said.err
     assert repo.read("a.txt") == "1\n"
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
 
 
 def test_agents_that_take_longer_than_the_drain_are_stopped_and_their_work_is_kept(repo: Repo) -> None:
@@ -279,7 +279,7 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(repo: Repo, live: bool)
     assert repo.git("show", "refs/orchestrator/attempts/a/1:a.txt") == "half"
     assert not list((repo.root / ".orchestrator" / "worktrees").glob("a-*"))
     repo.run("run")
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
     assert repo.read("a.txt") == "2\n"
 
 
@@ -296,7 +296,7 @@ def test_a_second_ctrl_c_while_a_landing_is_verified_keeps_the_finished_attempt(
     assert left_over("sleep 35.25") == []
     quick.touch()
     assert "started a/" not in repo.run("run").err
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
 
 
 def test_ctrl_c_while_the_base_is_verified_ends_the_run_before_anything_starts(repo: Repo) -> None:
@@ -332,7 +332,7 @@ def test_a_hangup_that_nohup_ignores_is_ignored(repo: Repo) -> None:
     finally:
         signal.signal(signal.SIGHUP, old)
     assert process.returncode == 0
-    assert repo.landed() == ["a", "b"]
+    assert sorted(repo.landed()) == ["a", "b"]
 
 
 def on_a_terminal(repo: Repo, *argv: str, env: Mapping[str, str]) -> tuple[int, str]:
