@@ -53,7 +53,7 @@ def test_a_program_that_promises_too_early_is_found_out(studio: Studio, careless
 @pytest.mark.parametrize("file_system", FILE_SYSTEMS)
 def test_a_power_cut_anywhere(studio: Studio, file_system: str, part: int, record_property: Record) -> None:
     recording = studio.recording(file_system, Manner(stirred=part % 2 == 1))
-    chosen = cuts.points(recording.entries)[part // 2 :: PARTS // 2][::_STEP]
+    chosen = cuts.points(recording.entries)[part // 2 * _STEP :: PARTS // 2 * _STEP]
     sweep(recording, chosen, record_property)
 
 
