@@ -110,9 +110,9 @@ def _taken(
 
 
 def _played(repo: Repo, library: Path, served: Path) -> str:
-    repo.env |= {"FAULTS_TRACE": str(served / Kind.MUTATION.file), "FAULTS_RUNS": str(served / Kind.RAN.file)}
-    told = served / Kind.TOLD.file
-    struck = injection.strike(library, repo, injection.NOTHING, "run", "--events", "jsonl", out=told)
+    repo.env["FAULTS_TRACE"] = str(served / Kind.MUTATION.file)
+    Path(repo.env["FAULTS_RUNS"]).write_text("")
+    struck = injection.strike(library, repo, injection.NOTHING, "run", "--events", "jsonl", out=served / Kind.TOLD.file)
     assert struck.said.code == 0, struck.said
     tree = scene.code_tree(repo)
     assert scene.wrong(repo, tree, scene.Kept(scene.recorded(repo), frozenset())) == []

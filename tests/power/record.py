@@ -16,7 +16,6 @@ class Kind(IntEnum):
     FLUSH = 1  # the disk said that all bytes before this are on the medium
     TOLD = 2  # the program's own output: its events, as JSON lines
     MUTATION = 3  # a process of the run is about to change the file system: number, pid, operation, path
-    RAN = 4  # an agent started: task/attempt
 
     @property
     def file(self) -> str:

@@ -36,12 +36,17 @@ class Studio:
         return play.recovery(first, cut, folder, self._library())
 
     def _folder(self, name: str) -> Path:
+        """Make the folder of one recording; what Python compiles for one serves all."""
         folder = self.folder / name
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            folder.mkdir()
+            (folder / "bytecode").symlink_to("../bytecode")
         return folder
 
     def _library(self) -> Path:
+        """Return the library that counts mutations; from the first time on, mounts are this process's own."""
         if self.library is None:
             mounts.alone()
+            (self.folder / "bytecode").mkdir()
             self.library = injection.compiled(self.folder)
         return self.library

@@ -3,11 +3,13 @@
 One run on a disk that records all it is told is enough to cut the power anywhere in it, any number of times: what the
 disk held at each mutation follows from the record. What was in the disk's own cache is kept, all lost, or some of it.
 
-Takes root, for mounts. A sample runs always. The full sweeps (some 7,000 cuts; hours) are one command, and print their
-figures:
+`play` records a run on the disk that `disk` serves, `cut` makes of the record what a cut would leave, `check` looks at it.
 
-    POWER_STEP=1 python -m pytest tests/power -m slow             # all cuts on all file systems
-    POWER_STEP=10 python -m pytest tests/power -m slow            # one cut in ten, half an hour
+Takes root, for mounts. A sample runs always. The full sweeps (some 5,400 cuts at a second each) are one command, and
+print their figures:
+
+    POWER_STEP=1 python -m pytest tests/power -m slow             # all cuts on all file systems, two hours
+    POWER_STEP=10 python -m pytest tests/power -m slow            # one cut in ten, a quarter of an hour
     POWER_STEP=5 python -m pytest tests/power -m slow -k xfs      # one in five on one of them
 
 Attempts run beside each other, so no two recordings are the same: a failure says which mutation came last and keeps the
@@ -26,12 +28,12 @@ from mounts import FILE_SYSTEMS
 from play import Manner, Recording
 from studio import Studio
 
-PARTS = 10  # a full sweep is this many tests for each file system; every other one is stirred
-_SAMPLE = 3
+_SAMPLE = 2
 _STEP = int(os.environ.get("POWER_STEP", "0"))
-_PAIRS = 20  # second cuts in each recovery, of a full sweep
+_PARTS = 5  # tests that share the cuts of one recording
+_RECOVERIES, _AGAIN = 10, 20  # recoveries that are cut, and the cuts in each, of a full sweep
 
-full = pytest.mark.skipif(not _STEP, reason="a full sweep takes hours: POWER_STEP=1 runs it, POWER_STEP=10 a tenth")
+full = pytest.mark.skipif(not _STEP, reason="a full sweep takes two hours: POWER_STEP=1 runs it, POWER_STEP=10 a tenth")
 Record = Callable[[str, object], None]
 
 
@@ -49,25 +51,27 @@ def test_a_program_that_promises_too_early_is_found_out(studio: Studio, careless
 
 @full
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize("manner", [Manner(), Manner(stirred=True)], ids=str)
 @pytest.mark.parametrize("file_system", FILE_SYSTEMS)
-def test_a_power_cut_anywhere(studio: Studio, file_system: str, part: int, record_property: Record) -> None:
-    recording = studio.recording(file_system, Manner(stirred=part % 2 == 1))
-    chosen = cuts.points(recording.entries)[part // 2 * _STEP :: PARTS // 2 * _STEP]
-    sweep(recording, chosen, record_property)
+def test_a_power_cut_anywhere(
+    studio: Studio, file_system: str, manner: Manner, part: int, record_property: Record
+) -> None:
+    recording = studio.recording(file_system, manner)
+    sweep(recording, cuts.points(recording.entries)[part * _STEP :: _PARTS * _STEP], record_property)
 
 
 @full
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("number", range(_RECOVERIES))
 @pytest.mark.parametrize("file_system", FILE_SYSTEMS)
 def test_a_power_cut_again_while_it_recovers(
-    studio: Studio, file_system: str, part: int, record_property: Record
+    studio: Studio, file_system: str, number: int, record_property: Record
 ) -> None:
     first = studio.recording(file_system)
-    cut = spread(cuts.points(first.entries), PARTS)[part]
+    cut = spread(cuts.points(first.entries), _RECOVERIES)[number]
     second = studio.recovery(first, cut)
-    sweep(second, spread(cuts.points(second.entries), max(1, _PAIRS // _STEP)), record_property)
+    sweep(second, spread(cuts.points(second.entries), max(1, _AGAIN // _STEP)), record_property)
 
 
 def spread(every: Sequence[Cut], many: int) -> list[Cut]:

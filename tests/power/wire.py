@@ -20,8 +20,7 @@ _ENTRY = struct.Struct("=QQQQII")
 _OPENED = struct.Struct("=QII")
 _DIRECT_IO = 1  # each write reaches us at once, none waits in the kernel's cache
 
-_FORGETS = {2, 42}  # these two want no answer
-_INTERRUPT = 36
+_UNANSWERED = {2, 36, 42}  # forget, interrupt, and forget many
 
 
 class Files(Protocol):
@@ -41,7 +40,7 @@ class Files(Protocol):
 def answer(files: Files, request: bytes) -> bytes | None:
     """Return the answer to one request of the kernel's; None where it wants none."""
     _, operation, unique, node, *_ = _IN.unpack_from(request)
-    if operation in _FORGETS or operation == _INTERRUPT:
+    if operation in _UNANSWERED:
         return None
     handler = _HANDLERS.get(operation)
     try:
