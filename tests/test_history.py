@@ -9,13 +9,19 @@ from orchestrator.repo.attempts import ROOT, load
 from orchestrator.repo.commits import Draft, build
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import ledger, walk
+from orchestrator.repo.objects import ObjectFolders
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def committed(repo: Repo, *messages: str) -> tuple[Git, str]:
     git = Git(repo.root, repo.env)
-    return git, build(git, "refs/heads/made", [Draft(message, (), WHEN) for message in messages])[-1]
+    return git, build(
+        git,
+        ObjectFolders(git.directory / ".git"),
+        "refs/heads/made",
+        [Draft(message, (), WHEN) for message in messages],
+    )[-1]
 
 
 @pytest.mark.parametrize("number", ["9" * 5_000, "\u0661", "1_0", "-1", "", "x"])

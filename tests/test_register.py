@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -21,18 +22,10 @@ _TOGETHER = 8
 class Failing(ObjectFolders):
     """Folders on a disk that fails once, at the first time it is asked."""
 
-    fails_at = 1
-
     def make_durable(self) -> None:
         self._synced["asked"] = self._synced.get("asked", 0) + 1
-        if self._synced["asked"] == self.fails_at:
+        if self._synced["asked"] == 1:
             raise OSError(5, "Input/output error", str(self.git_dir))
-
-
-class FailingLate(Failing):
-    """They fail when git has written, and moved the refs."""
-
-    fails_at = 2
 
 
 def register(repo: Repo, objects: type[ObjectFolders] = ObjectFolders) -> Register:
@@ -75,9 +68,15 @@ def test_what_a_failing_disk_did_not_take_is_never_taken_for_recorded(repo: Repo
     assert {each for each in said if not isinstance(each, OSError)} <= set(refs)
 
 
-def test_a_ref_that_was_being_written_when_the_disk_failed_is_held_against_nobody(repo: Repo) -> None:
+def test_a_ref_that_was_being_written_when_the_disk_failed_is_held_against_nobody(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(git_dir: Path, *_refs: str) -> None:
+        raise OSError(5, "Input/output error", str(git_dir))
+
     base = repo.commit("a project")
-    made = register(repo, FailingLate)
+    made = register(repo)
+    monkeypatch.setattr("orchestrator.repo.register.make_durable", failing)
     with pytest.raises(OSError, match="Input/output error"):
         made.record(attempt(1, base), [], base)
     assert repo.git("for-each-ref", "refs/orchestrator/attempts/t1/1")

@@ -10,6 +10,7 @@ from harness import Repo
 from orchestrator.repo import snapshot
 from orchestrator.repo.commits import Draft, build
 from orchestrator.repo.git import Git
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.trees import REGULAR, Change, blob_id, blobs, entries
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -18,7 +19,7 @@ WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 def built(repo: Repo, files: dict[str, bytes]) -> tuple[Git, str]:
     git = Git(repo.root, repo.env)
     changes = tuple(Change(path, REGULAR, content) for path, content in files.items())
-    return git, build(git, "refs/heads/made", [Draft("made", changes, WHEN)])[0]
+    return git, build(git, ObjectFolders(git.directory / ".git"), "refs/heads/made", [Draft("made", changes, WHEN)])[0]
 
 
 def test_a_name_that_ends_like_another_entry_is_not_that_entry(repo: Repo) -> None:
@@ -43,7 +44,9 @@ def test_a_file_is_stored_under_its_own_name_with_its_own_content(repo: Repo, na
     (repo.root / name).write_text("its own")
     git, base = Git(repo.root, repo.env), repo.git("rev-parse", "HEAD")
     seen = snapshot.take(git, repo.root / ".git", repo.root, base, None)
-    commit = build(git, "refs/heads/made", [Draft("made", seen.changes, WHEN, parent=base)])[0]
+    commit = build(
+        git, ObjectFolders(git.directory / ".git"), "refs/heads/made", [Draft("made", seen.changes, WHEN, parent=base)]
+    )[0]
     assert blobs(git, [f"{commit}:{name}"]) == {f"{commit}:{name}": b"its own"}
 
 

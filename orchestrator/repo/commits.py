@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.repo.git import Fed, Git, GitError
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.trees import GONE, Change, quoted
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
 _TOGETHER = 64  # drafts handed over at once
+_NOWHERE = "refs/orchestrator/nowhere"  # never written: what a commit is made on, before refs may point at it
 _FIRST_BLOB = 1 << 32  # marks below it are commits
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 
@@ -26,34 +28,34 @@ class Draft:
     merged: tuple[str, ...] = ()
 
 
-def build(git: Git, ref: str, drafts: Sequence[Draft]) -> list[str]:
+def build(git: Git, objects: ObjectFolders, ref: str, drafts: Sequence[Draft]) -> list[str]:
     """Write `drafts` as a chain of commits, leave `ref` at the last one, and return their ids; durable then.
 
     Raises:
         GitError: git refused, for example because the disk is full; `ref` is as it was.
     """
-    return build_all(git, [(ref, draft) for draft in drafts])
+    return build_all(git, objects, [(ref, draft) for draft in drafts])
 
 
-def build_all(git: Git, drafts: Sequence[tuple[str, Draft]]) -> list[str]:
+def build_all(git: Git, objects: ObjectFolders, drafts: Sequence[tuple[str, Draft]]) -> list[str]:
     """Write each draft as a commit and leave its ref there, in one process; return their ids. Durable when it returns.
 
     Raises:
         GitError: git refused; some of the refs may have moved.
     """
-    with writing(git) as pen:
+    with writing(git, objects) as pen:
         for ref, draft in drafts:
             pen.add(ref, draft)
         return pen.finish()
 
 
 @contextmanager
-def writing(git: Git) -> Iterator["Pen"]:
+def writing(git: Git, objects: ObjectFolders) -> Iterator["Pen"]:
     """Write commits one by one as they are made, while git works on those before; none is there before `finish`."""
     # A pack is one file to sync where loose objects are many; `packing` joins them as they become many.
     how = ("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw")
     with git.feed(*how) as fed:
-        yield Pen(fed)
+        yield Pen(fed, objects)
 
 
 class Pen:
@@ -61,11 +63,14 @@ class Pen:
 
     Args:
         fed: the process.
+        objects: where it puts what it is given.
     """
 
-    def __init__(self, fed: Fed) -> None:
+    def __init__(self, fed: Fed, objects: ObjectFolders) -> None:
         self._fed = fed
+        self._objects = objects
         self._waiting: list[tuple[str, Draft]] = []
+        self._refs: dict[str, int] = {}
         self._count = 0
         self._blobs = _FIRST_BLOB
         fed.write(b"feature done\n")
@@ -85,9 +90,15 @@ class Pen:
 
         Raises:
             GitError: git refused; some of the refs may have moved.
+            OSError: the disk does not take the pack's name.
         """
         self._hand_over()
-        self._fed.write(b"done\n")
+        # The pack is whole and has its name on the disk before a ref points into it: a power cut may take either.
+        self._fed.write(f"reset {_NOWHERE}\n\ncheckpoint\n".encode())
+        self._fed.done_so_far()
+        self._objects.make_durable()
+        moves = (f"reset {ref}\nfrom :{number}\n\n" for ref, number in self._refs.items())
+        self._fed.write("".join([*moves, "done\n"]).encode())
         commits = self._fed.finish().decode().split()
         if len(commits) != self._count:
             raise GitError("fast-import", 0, f"{len(commits)} of {self._count} commits came back")
@@ -104,7 +115,8 @@ class Pen:
                 self._blobs += 1
         for ref, draft in waiting:
             self._count += 1
-            self._fed.write(_commit(ref, self._count, draft, marks) + f"get-mark :{self._count}\n".encode())
+            self._refs[ref] = self._count
+            self._fed.write(_commit(self._count, draft, marks) + f"get-mark :{self._count}\n".encode())
 
 
 def _kind(change: Change) -> tuple[str, str]:
@@ -113,9 +125,9 @@ def _kind(change: Change) -> tuple[str, str]:
     return (folder, name.partition(".")[2]) if folder else ("", change.path)
 
 
-def _commit(ref: str, number: int, draft: Draft, marks: Mapping[int, str]) -> bytes:
+def _commit(number: int, draft: Draft, marks: Mapping[int, str]) -> bytes:
     seconds = int(draft.when.timestamp())
-    out = bytearray(f"commit {ref}\nmark :{number}\n".encode())
+    out = bytearray(f"commit {_NOWHERE}\nmark :{number}\n".encode())
     out += f"author {draft.author} {seconds} +0000\ncommitter {COMMITTER} {seconds} +0000\n".encode()
     out += _data(draft.message.encode())
     if draft.parent or number > 1:

@@ -165,16 +165,16 @@ class Git:
 
     @contextmanager
     def feed(self, *argv: str) -> Iterator["Fed"]:
-        """Run git on what is written to it bit by bit within the block; it is ended where the block is left early."""
+        """Run a fast-import on what is written to it within the block; it is ended where the block is left early."""
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaints:
             process = subprocess.Popen(
-                [_program(self.base.get("PATH", os.defpath)), *argv],
+                [_program(self.base.get("PATH", os.defpath)), *argv, f"--cat-blob-fd={said.fileno()}"],
                 cwd=self.directory,
                 env=environment(self.base) | dict(self.extra),
                 stdin=subprocess.PIPE,
-                stdout=said,
+                stdout=subprocess.PIPE,
                 stderr=complaints,
-                pass_fds=self.held,
+                pass_fds=(*self.held, said.fileno()),
                 process_group=0,
             )
             try:
@@ -183,9 +183,9 @@ class Git:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
-                if process.stdin:
+                for pipe in filter(None, (process.stdin, process.stdout)):
                     with suppress(OSError):
-                        process.stdin.close()
+                        pipe.close()
 
     def failure(self, verb: str, status: int, stderr: bytes) -> GitError:
         """Return the error that says why git failed."""
@@ -220,7 +220,7 @@ class Git:
 
 @dataclass(frozen=True)
 class Fed:
-    """A git process that reads what is written to it; what it says is kept in a file, so that neither waits."""
+    """A fast-import that reads what is written to it; its answers are kept in a file, so that neither waits."""
 
     git: Git
     verb: str
@@ -239,6 +239,21 @@ class Fed:
                 self.process.stdin.write(data)
         except BrokenPipeError as error:
             raise self._failure() from error
+
+    def done_so_far(self) -> None:
+        """Wait until git has done all that it was handed.
+
+        Raises:
+            GitError: git has ended, and says why.
+        """
+        self.write(b"progress done\n")
+        try:
+            if self.process.stdin:
+                self.process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._failure() from error
+        if not (self.process.stdout and self.process.stdout.readline()):
+            raise self._failure()
 
     def finish(self) -> bytes:
         """Hand over the end, and return what git said.

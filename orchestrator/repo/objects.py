@@ -1,7 +1,8 @@
 """The object database's folders: git fsyncs every object and pack it writes, and never the folder that names it.
 
 ext4 and xfs bring the name to the disk with the next fsync of anything. btrfs does not, where all was written out
-between the object's fsync and its renaming: then a ref survives a power cut, and what it points at does not.
+between the object's fsync and its renaming: then a ref survives a power cut, and what it points at does not. So the
+folders are synced before a ref moves, also by the process that has just written what it points at.
 """
 
 import os

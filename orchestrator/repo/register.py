@@ -142,20 +142,18 @@ class Register:
         self._doubtful |= {entry.attempt.ref for entry in entries if entry.error}
 
     def _write_all(self, entries: Sequence[_Entry]) -> None:
-        self.objects.make_durable()  # what the agents stored: git is about to point a ref at it
         try:
             self._write(entries)
         except GitError:
             for entry in entries:
                 self._write_alone(entry)
         done = [entry for entry in entries if entry.commit]
-        self.objects.make_durable()
         make_durable(self.place.git_dir, *(entry.attempt.ref for entry in done))
         for entry in done:
             self._note(replace(entry.attempt, commit=entry.commit))
 
     def _write(self, entries: Sequence[_Entry]) -> None:
-        commits = build_all(self.git, [(entry.attempt.ref, entry.draft) for entry in entries])
+        commits = build_all(self.git, self.objects, [(entry.attempt.ref, entry.draft) for entry in entries])
         for entry, commit in zip(entries, commits, strict=True):
             entry.commit = commit
 

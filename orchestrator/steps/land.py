@@ -176,7 +176,7 @@ def _candidates(
     if not fitting:
         return [], [], chapter
     told = summaries(project.git, [attempt for attempt, _ in fitting])
-    with writing(project.git) as pen:
+    with writing(project.git, project.checkout.objects) as pen:
         for (attempt, changes), files in zip(fitting, told, strict=True):
             work = _Work(attempt, changes, files, len(fitting))
             candidate, draft, chapter = _candidate(project, now, chapter, work)

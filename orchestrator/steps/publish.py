@@ -49,7 +49,7 @@ def publish(
         facts = Facts(chapter.workflow, page.phase, page.checkpoint, project.lock.epoch)
         text = message(proposal.subject, proposal.body, proposal.pairs, facts)
         draft = Draft(text, page_changes(page, proposal.files), chapter.now, parent=now.commit)
-        commit = build(project.git, CANDIDATE, [draft])[0]
+        commit = build(project.git, project.checkout.objects, CANDIDATE, [draft])[0]
         project.lock.check()
         try:
             project.checkout.advance(now.commit, commit, proposal.subject)

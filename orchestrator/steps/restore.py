@@ -128,7 +128,7 @@ def restore(project: Project, wanted: str) -> Return:
     body = [f"Back to {point.name} ({point.commit[:10]}): {point.subject}"]
     text = message(f"restore: {point.name}", body, pairs, facts)
     draft = Draft(text, tuple(changes), project.clock.now(), parent=now.commit)
-    commit = build(git, CANDIDATE, [draft])[0]
+    commit = build(git, project.checkout.objects, CANDIDATE, [draft])[0]
     project.lock.check()
     project.checkout.advance(now.commit, commit, f"restore {point.name}")
     return replace(plan, commit=commit)

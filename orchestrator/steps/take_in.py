@@ -111,7 +111,7 @@ def _taken(project: Project) -> str | None:
     subject = f"edit: {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")  # noqa: PLR2004
     text = message(subject, _body(by_hand), pairs, Facts(workflow, phase, None, project.lock.epoch))
     draft = Draft(text, tuple(changes), project.clock.now(), parent=old, author=who)
-    commit = build(project.git, CANDIDATE, [draft])[0]
+    commit = build(project.git, project.checkout.objects, CANDIDATE, [draft])[0]
     project.lock.check()
     project.checkout.advance(old, commit, subject, taken=paths)
     project.say("edits.taken", commit=commit, paths=paths, by_hand=by_hand)
@@ -132,7 +132,7 @@ def adopt_ticks(project: Project, now: Situation) -> str | None:
     facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
     text = message(f"done by hand: {', '.join(by_hand[:3])}", _body(by_hand), pairs, facts)
     draft = Draft(text, (), project.clock.now(), parent=now.commit, author=_person(project))
-    commit = build(project.git, CANDIDATE, [draft])[0]
+    commit = build(project.git, project.checkout.objects, CANDIDATE, [draft])[0]
     project.checkout.advance(now.commit, commit, "done by hand")
     project.say("edits.taken", commit=commit, paths=[], by_hand=by_hand)
     return commit

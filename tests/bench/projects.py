@@ -12,6 +12,7 @@ from harness import Repo
 from orchestrator.repo.attempts import Attempt, Fate, draft
 from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.trees import Change
 
 SCRIPT = '[[attempt]]\nexit = "complete"\n'
@@ -116,7 +117,7 @@ def branches(repo: Repo, count: int) -> list[str]:
 def _build(repo: Repo, drafts: list[tuple[str, Draft]]) -> None:
     """Write the commits sixteen at a time, as sixteen jobs leave them: loose, not packed."""
     for first in range(0, len(drafts), _TOGETHER):
-        build_all(Git(repo.root, repo.env), drafts[first : first + _TOGETHER])
+        build_all(Git(repo.root, repo.env), ObjectFolders(repo.root / ".git"), drafts[first : first + _TOGETHER])
 
 
 def _finished(number: int, base: str, spec_id: str) -> Attempt:

@@ -12,6 +12,7 @@ from orchestrator.policy import GONE
 from orchestrator.repo import snapshot
 from orchestrator.repo.commits import Draft, build
 from orchestrator.repo.git import Git
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.trees import EXECUTABLE, REGULAR, SYMLINK, blobs, differences, entries, line_counts
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,7 +67,9 @@ def faults(git: Git, worktree: Path, base: str, paths: Sequence[str]) -> list[st
         for path in {*paths} - {change.path for change in changes} - {*taken.oddities}
     ]
     found += [f"odd, and nothing is: {path!r}: {why}" for path, why in taken.oddities.items() if not _control(path)]
-    commit = build(git, _REF, [Draft("left", tuple(changes), _WHEN, parent=base)])[0]
+    commit = build(
+        git, ObjectFolders(git.directory / ".git"), _REF, [Draft("left", tuple(changes), _WHEN, parent=base)]
+    )[0]
     kept = {change.path: change.mode for change in changes}
     return (
         found + _misread(git, base, commit, kept) + _confused(git, commit, kept) + _changed(git, worktree, commit, kept)

@@ -12,6 +12,7 @@ from orchestrator.repo.attempts import Attempt, Fate, draft, load
 from orchestrator.repo.commits import Draft, build, build_all
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import ledger, walk
+from orchestrator.repo.objects import ObjectFolders
 from orchestrator.steps.message import Facts, message
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +42,7 @@ def forged(git: Git, base: str, said: Sequence[str]) -> list[str]:
     ]
     for number in range(1, len(drafts)):
         drafts[number] = Draft(drafts[number].message, (), _WHEN)
-    tip = build(git, "refs/heads/words", drafts)[-1]
+    tip = build(git, ObjectFolders(git.directory / ".git"), "refs/heads/words", drafts)[-1]
     read = list(walk(git, tip, "--reverse", f"^{base}"))
     found = [] if len(read) == len(drafts) else [f"{len(read)} commits of {len(drafts)}"]
     return found + [
@@ -55,7 +56,7 @@ def unread(git: Git, base: str, said: Sequence[str]) -> list[str]:
     """Return what is lost of a history in which people said these things; that none stops the reading is half of it."""
     messages = [text.replace("\0", "") for text in said]
     drafts = [Draft(text, (), _WHEN, parent=None if number else base) for number, text in enumerate(messages)]
-    tip = build(git, "refs/heads/people", drafts)[-1]
+    tip = build(git, ObjectFolders(git.directory / ".git"), "refs/heads/people", drafts)[-1]
     read = list(walk(git, tip, f"^{base}"))
     known = ledger(git, tip)
     found = [] if len(read) == len(drafts) else [f"{len(read)} commits of {len(drafts)}"]
@@ -67,7 +68,7 @@ def unread(git: Git, base: str, said: Sequence[str]) -> list[str]:
 def altered(git: Git, base: str, said: Sequence[str]) -> list[str]:
     """Return the attempts that come back from their refs otherwise than they were recorded."""
     made = list(_attempts(base, said))
-    build_all(git, [(attempt.ref, draft(attempt, (), base)) for attempt in made])
+    build_all(git, ObjectFolders(git.directory / ".git"), [(attempt.ref, draft(attempt, (), base)) for attempt in made])
     back = {attempt.task: attempt for attempt in load(git)}
     return [
         f"{what}: {wanted!r} came back as {got!r}"
