@@ -95,3 +95,16 @@ def test_a_ref_that_somebody_else_wrote_is_put_back_and_kept(repo: Repo) -> None
     with pytest.raises(AssertionError):
         repo.git("rev-parse", "--verify", "refs/orchestrator/attempts/planted/1")
     assert base in repo.git("for-each-ref", "--format=%(objectname)", "refs/orchestrator/lost")
+
+
+def test_what_left_the_plan_is_let_go_until_it_comes_back(repo: Repo) -> None:
+    base = repo.commit("a project")
+    register(repo).record(attempt(1, base), [], base)
+    register(repo).record(attempt(2, base), [], base)
+    made = register(repo)
+    for planned in ({"t1": "A", "t3": "A"}, {"t1": "A", "t2": "A"}, {"t2": "A"}, {}, {"t1": "A", "t2": "A"}):
+        found = made.unsettled(planned, lambda _task: False)
+        assert set(found) == planned.keys() & {"t1", "t2"}
+        assert all([attempt.number for attempt in mine] == [1] for mine in found.values())
+    assert made.unsettled({"t1": "A", "t2": "A"}, lambda task: task == "t2").keys() == {"t1"}
+    assert made.highest("t2") == 1

@@ -50,11 +50,11 @@ class Docket:
 
 
 def docket(register: Register, now: Situation) -> Docket:
-    """Return the attempts that matter now; those of settled tasks are let go."""
+    """Return the attempts that matter now; those of settled tasks, and of such as left the plan, are let go."""
     standing = now.standing()
     attempts: dict[str, Sequence[Attempt]] = {}
-    for task, recorded in register.unsettled(standing.settled).items():
-        if task in now.plan.tasks and task not in standing.dead:
+    for task, recorded in register.unsettled(now.plan.phase_of, standing.settled).items():
+        if task not in standing.dead:
             floor = now.ledger.reopened.get(task, 0)
             mine = [attempt for attempt in recorded if attempt.number > floor]
             attempts |= {task: mine} if mine else {}

@@ -6,7 +6,7 @@ the same moment are written by one git process and share one wait for the disk.
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.repo.attempts import ROOT, Attempt, draft, load, named
@@ -51,7 +51,7 @@ class Register:
     _settled: set[str] = field(default_factory=set)
     _highest: dict[str, int] = field(default_factory=dict)
     _read: bool = False
-    _unsorted: bool = True
+    _planned: Collection[str] = ()
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _queue: list[_Entry] = field(default_factory=list)
     _queueing: threading.Lock = field(default_factory=threading.Lock)
@@ -71,15 +71,18 @@ class Register:
         self.start()
         return f"{ROOT}/{task}/{number}" in self._tips
 
-    def unsettled(self, settled: Callable[[str], bool]) -> Mapping[str, Sequence[Attempt]]:
-        """Return the attempts, oldest first, of the tasks that are not `settled`; the others' are let go."""
+    def unsettled(self, planned: Collection[str], settled: Callable[[str], bool]) -> Mapping[str, Sequence[Attempt]]:
+        """Return the attempts, oldest first, of the planned tasks that are not `settled`; the others' are let go.
+
+        All that was ever recorded is looked through when `planned` is another object than the last time.
+        """
         self.start()
         with self._lock:
-            for task in [task for task in self._open if settled(task)]:
+            for task in [task for task in self._open if task not in planned or settled(task)]:
                 self.settle(task)
-            fresh = [task for task in self._settled if not settled(task)] if self._unsorted else []
-            self._unsorted = False
-            self._take_up(fresh)
+            if planned is not self._planned:
+                self._take_up([task for task in self._settled if task in planned and not settled(task)])
+                self._planned = planned
             return {task: tuple(attempts) for task, attempts in self._open.items()}
 
     def _take_up(self, tasks: Sequence[str]) -> None:
