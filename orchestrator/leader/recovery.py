@@ -1,6 +1,8 @@
 """What the leader does first: find what a kill left, keep all work, and say what it found and will skip."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.process import reap
 from orchestrator.repo import heal
@@ -48,7 +50,8 @@ def _clear_scratch(project: Project) -> None:
     remove_tree(project.folders.scratch)
     home = project.folders.home
     own = (project.place.root, project.place.root / SPECS, project.place.root / CHECKPOINTS, home)
-    for folder in (*own, *home.glob("attempts/*/*"), *home.glob("replaced/**/")):
+    # Of an attempt that has no worktree nothing was being written, or it starts anew and clears its folder first.
+    for folder in (*own, *_at_work(project), *home.glob("replaced/**/")):
         for leftover in folder.glob(".*.orchestrator-tmp"):
             leftover.unlink()
     previous = project.lock.previous
@@ -56,19 +59,28 @@ def _clear_scratch(project: Project) -> None:
         heal.temporary_files(project.place, previous.debris)
 
 
-def _worktrees(project: Project, found: Findings) -> None:
+def _at_work(project: Project) -> list[Path]:
+    return [project.folders.attempt(*key) for key in _attempts(project)]
+
+
+def _attempts(project: Project) -> Iterator[tuple[str, int]]:
+    """Yield the attempts that have a worktree, by task and number."""
     for name in project.worktrees.names():
         task, _, number = name.rpartition("-")
-        if name == VERIFY or not number.isdecimal():
-            continue
-        key = (task, int(number))
+        if name != VERIFY and number.isdecimal():
+            yield task, int(number)
+
+
+def _worktrees(project: Project, found: Findings) -> None:
+    for task, number in _attempts(project):
+        key = (task, number)
         kept = None if project.register.knows(*key) else dispatch.recover(project, *key)
         if kept is not None:
             found.recovered.append(kept)
             state = kept.failure.value if kept.failure else kept.fate.value
             found.notes.append(f"kept the work of {task}/{number} ({state}) as {kept.ref}")
         else:
-            dispatch.clear(project, task, int(number))
+            dispatch.clear(project, task, number)
 
 
 def _say(project: Project, found: Findings) -> None:

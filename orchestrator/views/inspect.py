@@ -75,7 +75,7 @@ def inspect(sources: Sources, now: Situation, wanted: str) -> Inspection:
     Raises:
         OrchestratorError: no task, planned or attempted, is called so.
     """
-    attempted = sorted(item.rpartition("/")[0] for item in recorded(sources.git) if item)
+    attempted = sorted(task for task, _number in recorded(sources.git))
     known = dict.fromkeys([*now.plan.tasks, *now.ledger.landed, *attempted])
     name = find(wanted, known, "task", "orchestrator status lists the open ones; TODO.md has them all")
     task, spec = now.plan.tasks.get(name), _spec(now, name)

@@ -1,10 +1,11 @@
 """Who is at work: the leader, the attempts it runs, and what a killed one left behind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.repo.attempts import ROOT
+from orchestrator.repo.attempts import ROOT, named
 from orchestrator.repo.git import Git
 from orchestrator.views.glance import Sources
 from orchestrator.workspace import Folders, holder, is_locked
@@ -41,9 +42,8 @@ class Work:
 def work(sources: Sources) -> Work:
     """Return who is at work, without taking the leader's lock."""
     leader = _leader(sources.lock)
-    unrecorded = _unrecorded(sources)
-    left = [item for item in unrecorded if _worktree(sources.root, item).exists()]
-    return Work(leader, tuple(unrecorded) if leader else (), not leader and bool(left))
+    unrecorded = tuple(_unrecorded(sources))
+    return Work(leader, unrecorded if leader else (), not leader and bool(unrecorded))
 
 
 def _leader(lock: Path) -> Leader | None:
@@ -55,22 +55,18 @@ def _leader(lock: Path) -> Leader | None:
 
 
 def _unrecorded(sources: Sources) -> list[Running]:
-    home = Folders(sources.root).home / "attempts"
-    orders = sorted(home.glob(f"*/*/{_ORDER}"))
-    known = recorded(sources.git) if orders else frozenset()
-    found = []
-    for order in orders:
-        task, number = order.parts[-3:-1]
-        if number.isdecimal() and f"{task}/{number}" not in known:
-            found.append(Running(task, int(number), (order.parent / _ENDED).exists()))
-    return found
+    # By the worktrees: the folders of attempts are kept, and there may be thousands.
+    folders = Folders(sources.root)
+    names = sorted(item.name for item in folders.worktrees.iterdir()) if folders.worktrees.is_dir() else []
+    parts = (name.rpartition("-") for name in names)
+    keys = [(task, int(number)) for task, _, number in parts if number.isdecimal()]
+    begun = [key for key in keys if (folders.attempt(*key) / _ORDER).exists()]
+    known = recorded(sources.git, begun) if begun else frozenset()
+    return [Running(*key, (folders.attempt(*key) / _ENDED).exists()) for key in begun if key not in known]
 
 
-def recorded(git: Git) -> frozenset[str]:
-    """Return every recorded attempt as `task/number`."""
-    listed = git.run("for-each-ref", "--format=%(refname)", f"{ROOT}/").decode("utf-8", "replace")
-    return frozenset(ref.removeprefix(f"{ROOT}/") for ref in listed.split("\n"))
-
-
-def _worktree(root: Path, item: Running) -> Path:
-    return Folders(root).worktrees / f"{item.task}-{item.attempt}"
+def recorded(git: Git, wanted: Sequence[tuple[str, int]] = ()) -> frozenset[tuple[str, int]]:
+    """Return every recorded attempt as task and number, or those of the `wanted` that are."""
+    refs = [f"{ROOT}/{task}/{number}" for task, number in wanted] or [f"{ROOT}/"]
+    listed = git.run("for-each-ref", "--format=%(refname)", *refs).decode("utf-8", "replace")
+    return frozenset(filter(None, map(named, listed.split("\n"))))
