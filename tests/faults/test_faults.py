@@ -1,6 +1,6 @@
 """The whole process tree killed, or the disk failing, at any file-system mutation: the next run finishes, nothing is lost.
 
-A sample runs always. The full sweeps (about 2,500 mutations; hours) are one command each, and print their figures:
+A sample runs always. The full sweeps (about 1,600 mutations; hours) are one command each, and print their figures:
 
     FAULTS_STEP=1 python -m pytest tests/faults -m slow -n auto                       # all of them
     FAULTS_STEP=1 python -m pytest tests/faults -m slow -n auto -k killed_anywhere    # one sweep
