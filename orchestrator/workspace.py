@@ -155,6 +155,12 @@ class Folders:
         """An attempt's own folder: its spec, output and transcript."""
         return self.home / "attempts" / task / str(number)
 
+    def begun(self) -> list[tuple[str, int]]:
+        """Return the attempts that have a worktree, by task and number; other worktrees have no such name."""
+        names = sorted(item.name for item in self.worktrees.iterdir()) if self.worktrees.is_dir() else []
+        parts = (name.rpartition("-") for name in names)
+        return [(task, int(number)) for task, _, number in parts if task and number.isdecimal()]
+
     def create(self) -> None:
         """Make the folder, with a `.gitignore` of its own so that the user's needs no line for it."""
         self.home.mkdir(exist_ok=True)

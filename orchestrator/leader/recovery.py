@@ -1,8 +1,6 @@
 """What the leader does first: find what a kill left, keep all work, and say what it found and will skip."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from orchestrator.process import reap
 from orchestrator.repo import heal
@@ -11,7 +9,6 @@ from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps import dispatch
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS
-from orchestrator.steps.verify import NAME as VERIFY
 from orchestrator.steps.verify import drop_unfit
 from orchestrator.workspace import boot_id
 
@@ -51,7 +48,8 @@ def _clear_scratch(project: Project) -> None:
     home = project.folders.home
     own = (project.place.root, project.place.root / SPECS, project.place.root / CHECKPOINTS, home)
     # Of an attempt that has no worktree nothing was being written, or it starts anew and clears its folder first.
-    for folder in (*own, *_at_work(project), *home.glob("replaced/**/")):
+    begun = [project.folders.attempt(*key) for key in project.folders.begun()]
+    for folder in (*own, *begun, *home.glob("replaced/**/")):
         for leftover in folder.glob(".*.orchestrator-tmp"):
             leftover.unlink()
     previous = project.lock.previous
@@ -59,20 +57,8 @@ def _clear_scratch(project: Project) -> None:
         heal.temporary_files(project.place, previous.debris)
 
 
-def _at_work(project: Project) -> list[Path]:
-    return [project.folders.attempt(*key) for key in _attempts(project)]
-
-
-def _attempts(project: Project) -> Iterator[tuple[str, int]]:
-    """Yield the attempts that have a worktree, by task and number."""
-    for name in project.worktrees.names():
-        task, _, number = name.rpartition("-")
-        if name != VERIFY and number.isdecimal():
-            yield task, int(number)
-
-
 def _worktrees(project: Project, found: Findings) -> None:
-    for task, number in _attempts(project):
+    for task, number in project.folders.begun():
         key = (task, number)
         kept = None if project.register.knows(*key) else dispatch.recover(project, *key)
         if kept is not None:

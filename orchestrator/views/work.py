@@ -57,10 +57,7 @@ def _leader(lock: Path) -> Leader | None:
 def _unrecorded(sources: Sources) -> list[Running]:
     # By the worktrees: the folders of attempts are kept, and there may be thousands.
     folders = Folders(sources.root)
-    names = sorted(item.name for item in folders.worktrees.iterdir()) if folders.worktrees.is_dir() else []
-    parts = (name.rpartition("-") for name in names)
-    keys = [(task, int(number)) for task, _, number in parts if number.isdecimal()]
-    begun = [key for key in keys if (folders.attempt(*key) / _ORDER).exists()]
+    begun = [key for key in folders.begun() if (folders.attempt(*key) / _ORDER).exists()]
     known = recorded(sources.git, begun) if begun else frozenset()
     return [Running(*key, (folders.attempt(*key) / _ENDED).exists()) for key in begun if key not in known]
 
