@@ -250,10 +250,19 @@ def _folders(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
-def ready(plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bool = False) -> tuple[str, ...]:
+def ready(
+    plan: Plan,
+    standing: Standing,
+    phase: str,
+    slots: int,
+    *,
+    by_hand: bool = False,
+    among: Iterable[str] | None = None,
+) -> tuple[str, ...]:
     """Return at most `slots` tasks that may start now, in plan order; none that could meet another's files.
 
-    Tasks that a spec gives to a person are among them only where it is a person who asks: `by_hand`.
+    Tasks that a spec gives to a person are among them only where it is a person who asks: `by_hand`. `among` are the
+    tasks that are not settled, in plan order, where that is known: then those that are need not be passed over.
     """
     if phase in {BLOCKED, COMPLETE}:
         return ()
@@ -261,14 +270,14 @@ def ready(plan: Plan, standing: Standing, phase: str, slots: int, *, by_hand: bo
     busy = [plan.specs[task] for task in (*standing.running, *standing.waiting) if task in plan.specs]
     taken = Territory(busy)
     chosen: list[str] = []
-    for task in plan.tasks.values():
+    for task in plan.tasks if among is None else among:
         if len(chosen) >= slots:
             break
-        if not by_hand and task.id in plan.by_hand:
+        if not by_hand and task in plan.by_hand:
             continue
-        if _startable(plan, standing, task, open_phases) and not taken.meets(plan.specs[task.id]):
-            chosen.append(task.id)
-            taken.add(plan.specs[task.id])
+        if _startable(plan, standing, plan.tasks[task], open_phases) and not taken.meets(plan.specs[task]):
+            chosen.append(task)
+            taken.add(plan.specs[task])
     return tuple(chosen)
 
 

@@ -240,7 +240,8 @@ class Leader:
         project, slots = self.project, self.project.config.jobs - len(self._running)
         if slots <= 0 or self._past_until(known.now):
             return []
-        ready = planning.ready(known.now.plan, self._standing(known), known.now.phase, slots)
+        now = known.now
+        ready = planning.ready(now.plan, self._standing(known), now.phase, slots, among=now.unsettled)
         return [order(known, project.config, self.agents, task) for task in ready]
 
     def _standing(self, known: Docket) -> Standing:

@@ -70,6 +70,7 @@ class Guard:
     _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
+    _begun: float = float("-inf")  # when the last look began
     _swept: tuple[float, float] = (float("-inf"), 0.0)  # when the attempts' refs were read last, and how long it took
 
     def start(self) -> None:
@@ -83,30 +84,30 @@ class Guard:
             self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
 
-    def check(self, since: float) -> dict[str, str]:
-        """Put back what was changed, and return every path that was tampered with since the moment `since`."""
+    def sweep(self, since: float, *, before_landing: bool = False) -> dict[str, str]:
+        """Put back what was changed, and return every path that was tampered with since the moment `since`.
+
+        The attempts' refs are read as far as that takes a tenth of the time at most: planted or changed, such a ref
+        decides nothing, for the leader goes by what it recorded itself. Before a landing they are read in any case where
+        that is quick. Attempts that end together share a look: one that began after this call sees what it would.
+        """
+        asked = self.clock()
         with self._lock:
-            self._restore_files()
-            self._restore_settings()
-            self._restore_branch()
+            if before_landing or self._begun <= asked:
+                self._begun = self.clock()
+                self._restore_settings()
+                self._restore_attempts(before_landing)
+                self._restore_files()
+                self._restore_branch()
             return {path: why for when, path, why in self._seen if when >= since}
 
-    def sweep(self, since: float, *, before_landing: bool = False) -> dict[str, str]:
-        """Do the same for every attempt's ref as well, as far as that takes a tenth of the time at most.
-
-        Planted or changed, such a ref decides nothing: the leader goes by what it recorded itself. Before a landing
-        they are read in any case where that is quick.
-        """
-        with self._lock:
-            self._restore_settings()
-            begun = self.clock()
-            last, took = self._swept
-            due = begun - last > _SHARE * took or (before_landing and took < _QUICK)
-            if self._started and due:
-                for ref, why in self.register.put_back().items():
-                    self._note(ref, why)
-                self._swept = (self.clock(), self.clock() - begun)
-        return self.check(since)
+    def _restore_attempts(self, before_landing: bool) -> None:  # noqa: FBT001 - the only caller hands on its own
+        begun = self.clock()
+        last, took = self._swept
+        if self._started and (begun - last > _SHARE * took or (before_landing and took < _QUICK)):
+            for ref, why in self.register.put_back().items():
+                self._note(ref, why)
+            self._swept = (self.clock(), self.clock() - begun)
 
     def _note(self, path: str, why: str) -> None:
         self._seen.append((self.clock(), path, why))
@@ -224,9 +225,9 @@ class Guard:
         """Return where the branch is when the checkout's HEAD, though on it, never went there."""
         named = checked_out(self.git)
         tip, known = resolve(self.git, self.branch), self._last_through_head()
-        if named != self.branch or tip is None or known is None or resolve(self.git, known) is None:
+        if named != self.branch or tip is None or known in {None, tip}:
             return None
-        return tip if tip != known else None
+        return tip if resolve(self.git, str(known)) else None
 
     def _last_through_head(self) -> str | None:
         log = self.place.git_dir / "logs" / "HEAD"

@@ -6,9 +6,9 @@ it was and compares every file with it once more, and a worktree with anything o
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
 from orchestrator.workspace import beneath
@@ -120,18 +120,27 @@ def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Itera
     os.utime(index, ns=(when, when))
     (slot.admin / "HEAD").write_text(f"{commit}\n", encoding="ascii")
     check_out()
-    for path in {*paths, *slot.stale}:
-        _look_again(slot, path)
+    _look_again(slot, {*paths, *slot.stale})
     slot.commit, slot.index, slot.stale = commit, _index(slot.admin), set()
 
 
-def _look_again(slot: Slot, path: str) -> None:
+def _look_again(slot: Slot, paths: Collection[str]) -> None:
+    for path in paths:
+        facts = _facts(slot, path)
+        if facts is None:
+            slot.files.pop(path, None)
+        else:
+            slot.files[path] = mark(facts)
+    for folder in {path[:at] for path in paths for at, char in enumerate(path) if char == "/"}:
+        facts = _facts(slot, folder)
+        if facts is None:
+            slot.folders.pop(folder, None)
+        else:
+            slot.folders[folder] = facts.st_mode
+
+
+def _facts(slot: Slot, path: str) -> os.stat_result | None:
     try:
-        slot.files[path] = mark((slot.path / path).lstat())
+        return os.lstat(f"{slot.path}/{path}")
     except (FileNotFoundError, NotADirectoryError):
-        slot.files.pop(path, None)
-    for folder in PurePosixPath(path).parents[:-1]:
-        try:
-            slot.folders[str(folder)] = (slot.path / folder).lstat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            slot.folders.pop(str(folder), None)
+        return None

@@ -54,7 +54,8 @@ class Worktrees:
         with self.lock:
             slot = self._spare.pop() if self._spare else None
             if slot is not None:
-                self._remove(self.home / name)
+                if os.path.lexists(self.home / name):
+                    self._remove(self.home / name)
                 self._move(slot, name)
         if slot is None:
             slot = fresh(self.add(name, commit, hidden), self._admin(name), commit)

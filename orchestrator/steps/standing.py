@@ -123,10 +123,16 @@ class Situation:
         results = replace(self.results, commit=commit, ids=ids, landed=known.landed)
         return Situation(commit, todo, state, plan, known, results, self.spec_ids)
 
-    @property
+    @cached_property
     def phase(self) -> str:
         """The phase the workflow is in: what the state file says, past every phase that is settled by now."""
         return planning.current_phase(self.plan, self.standing(), stated_phase(self.state, self.plan))
+
+    @cached_property
+    def unsettled(self) -> Sequence[str]:
+        """The tasks that something may still happen to, in plan order."""
+        standing = self.standing()
+        return [task for task in self.plan.tasks if not standing.settled(task)]
 
     def standing(self) -> Standing:
         """Return what git alone says of each task; who runs what is the leader's to add."""
