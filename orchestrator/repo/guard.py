@@ -88,8 +88,8 @@ class Guard:
         """Put back what was changed, and return every path that was tampered with since the moment `since`.
 
         The attempts' refs are read as far as that takes a tenth of the time at most: planted or changed, such a ref
-        decides nothing, for the leader goes by what it recorded itself. Before a landing they are read in any case where
-        that is quick. Attempts that end together share a look: one that began after this call sees what it would.
+        decides nothing, for the leader goes by what it recorded itself. Before a landing they are read in any case
+        where that is quick. Attempts that end together share a look: one that began after this call sees what it would.
         """
         asked = self.clock()
         with self._lock:
