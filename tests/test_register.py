@@ -4,7 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from harness import Repo
@@ -58,6 +58,40 @@ def test_attempts_that_end_together_are_all_recorded(repo: Repo) -> None:
     git = Git(repo.root, {**os.environ, **repo.env})
     assert sorted(str(commit) for commit in said) == sorted(kept.commit for kept in load(git))
     assert repo.git("show", "refs/orchestrator/attempts/t3/1:3.txt") == "x"
+
+
+class Counting(ObjectFolders):
+    """Folders that count how often they are asked: once for each write."""
+
+    asked = 0
+
+    def make_durable(self) -> None:
+        type(self).asked += 1
+        super().make_durable()
+
+
+def test_who_is_about_to_record_is_waited_for_and_written_along(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counting, "asked", 0)
+    monkeypatch.setattr("orchestrator.repo.register._PATIENCE", 60.0)
+    base = repo.commit("a project")
+    made = register(repo, Counting)
+    start, ends = Barrier(_TOGETHER), [Event() for _ in range(_TOGETHER)]
+
+    def one(number: int) -> str:
+        with made.coming():
+            start.wait()
+            if number:
+                ends[number - 1].wait()
+            ends[number].set()
+            if number == _TOGETHER - 1:
+                raise OSError(5, "Input/output error")  # whoever fails on the way there holds nobody up
+            return made.record(attempt(number, base), [], base).commit
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        said = [future.exception() or future.result() for future in [pool.submit(one, n) for n in range(_TOGETHER)]]
+    assert len({*said[:-1]}) == _TOGETHER - 1
+    assert isinstance(said[-1], OSError)
+    assert Counting.asked == 1
 
 
 def test_what_a_failing_disk_did_not_take_is_never_taken_for_recorded(repo: Repo) -> None:

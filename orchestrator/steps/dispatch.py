@@ -74,11 +74,12 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         cancel=cancel,
         transcript=lambda name, facts: project.say(f"agent.{name}", order.task, order.number, **facts),
     )
-    _write_answer(folder, answer)
-    project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
-    origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
-    tampered = project.guard.sweep(begun)
-    return _recorded(project, _attempt(project, origin, answer), ground, tampered)
+    with project.register.coming():
+        _write_answer(folder, answer)
+        project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
+        origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
+        tampered = project.guard.sweep(begun)
+        return _recorded(project, _attempt(project, origin, answer), ground, tampered)
 
 
 @dataclass(frozen=True)
