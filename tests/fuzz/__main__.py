@@ -4,11 +4,10 @@ import tempfile
 from pathlib import Path
 
 import click
-from bench.report import machine
 
 from fuzz import guided
-from fuzz.measure import costs, report
-from fuzz.parsers import parsers
+
+# ruff: noqa: PLC0415  # atheris sees only the code that it imports itself: what is bred for must not be there before
 
 
 @click.group()
@@ -21,6 +20,11 @@ def main() -> None:
 @click.option("--shown", default=20, show_default=True, help="Rows of the table.")
 def measure(target: Path | None, shown: int) -> None:
     """Say what one mebibyte of the worst costs each parser."""
+    from bench.report import machine
+
+    from fuzz.measure import costs, report
+    from fuzz.parsers import parsers
+
     with tempfile.TemporaryDirectory() as folder:
         facts = machine(Path(folder))
         made = report(list(costs(parsers(Path(folder)))), shown)

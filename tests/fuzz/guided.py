@@ -1,6 +1,6 @@
 """Documents bred by atheris: what takes a parser to code it has not been in before is kept, and bred from.
 
-Run by `python -m fuzz guided PARSER`, in a process that atheris ends by itself.
+Run by `python -m fuzz breed PARSER`, in a process that atheris ends by itself.
 """
 
 import importlib
@@ -16,12 +16,18 @@ def breed(parser: str, folder: Path, seconds: int, options: Sequence[str] = ()) 
 
     Raises:
         ModuleNotFoundError: atheris is not installed.
+        ValueError: there is no such parser, or the program was imported before: its branches could not be seen.
     """
+    if "orchestrator" in sys.modules:
+        raise ValueError("the program is imported already: atheris would not see into it")
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["orchestrator"]):
         campaign = importlib.import_module("fuzz.campaign")
         parsers = importlib.import_module("fuzz.parsers")
-    target = parsers.parsers(Path(tempfile.mkdtemp()))[parser]
+    known = parsers.parsers(Path(tempfile.mkdtemp()))
+    if parser not in known:
+        raise ValueError(f"{parser} is none of: {', '.join(known)}")
+    target = known[parser]
     _plant(target, folder)
 
     def one(data: bytes) -> None:

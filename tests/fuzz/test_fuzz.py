@@ -8,6 +8,8 @@ FUZZ_SEED=2 throws others. A failure names its document, which FUZZ_SEED=1 FUZZ_
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +125,8 @@ def test_a_document_has_its_number_whatever_was_thrown_before(tmp_path: Path) ->
     late = one.document(1, 40)
     assert [other.document(1, number) for number in range(50)][40] == late
     assert one.document(2, 40) != late
+
+
+def test_what_breeds_by_coverage_has_not_imported_the_program_before_it_looks() -> None:
+    code = "import sys, fuzz.__main__; sys.exit('orchestrator' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=True)
