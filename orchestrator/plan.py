@@ -1,6 +1,5 @@
 """The plan: tasks, their order, their phases, and what may start now. Pure: it never runs anything."""
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -163,6 +162,8 @@ def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
     for task in plan.tasks.values():
         for wanted in task.after:
             if wanted not in plan.tasks:
+                import difflib  # noqa: PLC0415 - 4 ms that only a mistyped name pays
+
                 near = difflib.get_close_matches(wanted, [*plan.tasks][:_COMPARED], 1)
                 hint = f"did you mean {near[0]}?" if near else "name a task of this file, or take it out"
                 message = f"{task.id} comes after {shown(wanted)}, which is no task"
