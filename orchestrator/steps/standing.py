@@ -143,7 +143,7 @@ class Situation:
         answered = [task for task in self.results if task in self.plan.tasks and task not in self.ledger.landed]
         dead = [task for task in answered if self.results[task].status is Status.DEAD]
         return Standing(
-            done=frozenset(self.ledger.landed) & self.plan.tasks.keys(),
+            done=frozenset(filter(self.ledger.landed.__contains__, self.plan.tasks)),
             dropped=planning.dropped(self.todo),
             dead=frozenset(dead),
         )
@@ -198,8 +198,8 @@ def recalled(git: Git, commit: str, todo: Todo) -> Ledger:
     memory = recall(git.directory / ".git")
     if memory is not None:
         known = ledger(git, commit, memory)
-        ticked = {task.id for task in todo.tasks if task.mark is Mark.DONE}
-        if ticked == known.landed.keys() & {task.id for task in todo.tasks}:
+        landed, done = known.landed, Mark.DONE
+        if not [task for task in todo.tasks if (task.mark is done) != (task.id in landed)]:
             return known
     return ledger(git, commit)
 
