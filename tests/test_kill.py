@@ -38,10 +38,10 @@ def project(root: Path) -> Repo:
     return repo
 
 
-def kill_at(repo: Repo, number: int, count: Path | None = None) -> int:
+def kill_at(repo: Repo, number: int, count: Path | None = None, argv: tuple[str, ...] = ("run",)) -> int:
     env = {**repo.env, "KILLER_COUNT": str(count or "")}
     done = subprocess.Popen(
-        [sys.executable, str(KILLER), str(number), "--", "run"],
+        [sys.executable, str(KILLER), str(number), "--", *argv],
         cwd=repo.root,
         env=env,
         stdout=subprocess.DEVNULL,
@@ -108,3 +108,33 @@ def check_resumed(repo: Repo, finished: Repo) -> None:
     assert not [*repo.root.glob(".git/**/*.lock")][1:], "a stale lock"
     assert repo.git("worktree", "list").count("\n") <= 1
     assert not repo.git("for-each-ref", "refs/heads/orchestrator", "refs/orchestrator/advance")
+
+
+EDITS = {
+    "a document": ("TODO.md", ("checkpoint", "-m", "now")),
+    "code": ("src/a.txt", ("task", "done", "a")),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_killed_while_it_takes_in_what_a_person_wrote_it_leaves_that_on_the_disk(tmp_path: Path, what: str) -> None:
+    path, argv = EDITS[what]
+    untouched = project(tmp_path / "untouched")
+    untouched.write(path, untouched.read(path) + "- [ ] e: mine\n")
+    mine, count = untouched.read(path), tmp_path / "count"
+    assert kill_at(copied_dirty(untouched, tmp_path / "whole"), 0, count, argv) == 0
+    boundaries, steps = int(count.read_text()), int(os.environ.get("KILL_STEPS", "24"))
+    for number in sorted({1 + part * boundaries // steps for part in range(steps)}):
+        repo = copied_dirty(untouched, tmp_path / str(number))
+        assert kill_at(repo, number, None, argv) in {-signal.SIGKILL, 0}
+        repo.run("doctor", "--fix", code=None)
+        here = repo.read(path)
+        assert mine.rstrip() in here, f"killed at {number} of {boundaries}"
+        assert not repo.git("for-each-ref", "refs/orchestrator/advance")
+        shutil.rmtree(repo.root)
+
+
+def copied_dirty(repo: Repo, root: Path) -> Repo:
+    """Return a copy with what is not committed; the agents' log is the original's, for none of them runs."""
+    shutil.copytree(repo.root, root, symlinks=True)
+    return Repo(root)

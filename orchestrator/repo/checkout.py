@@ -18,7 +18,7 @@ from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import listed
-from orchestrator.repo.git import Git, GitError, joined
+from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
@@ -115,8 +115,8 @@ class Checkout:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
             self._refuse_deleted(old, new)
             self.objects.make_durable()
-            move(self.git, [Move(self._from, old), Move(self._to, new)], "intent")
-            make_durable(self.place.git_dir, self._from, self._to)
+            move(self.git, [Move(self._from, old), Move(self._to, new), *self._noting(taken)], "intent")
+            make_durable(self.place.git_dir, self._from, self._to, self._taken)
             self._bring_forward(old, new, reason, taken)
             shutil.copyfile(self._index, lock)
             _sync(lock)
@@ -172,6 +172,7 @@ class Checkout:
                 raise
             same = self._same_as(new, blocking)
             if len(same) == len(blocking) and not set(same) <= set(taken):
+                move(self.git, self._noting([*taken, *same]), "these are the user's, too")
                 self._update_files(private, old, new, [*taken, *same])
                 return
             self._forget()
@@ -192,6 +193,22 @@ class Checkout:
     def _to(self) -> str:
         """The ref that remembers where it leads."""
         return f"{OURS}/advance/to/{self.branch.removeprefix('refs/heads/')}"
+
+    @property
+    def _taken(self) -> str:
+        """The ref to a list of the paths that are the user's own, however the advance ends."""
+        return f"{OURS}/advance/taken/{self.branch.removeprefix('refs/heads/')}"
+
+    def _noting(self, taken: Sequence[str]) -> list[Move]:
+        """Return the move that writes `taken` down: none where nothing is taken."""
+        if not taken:
+            return []
+        blob = self.git.run("hash-object", "-w", "--stdin", stdin=joined(taken)).decode().strip()
+        return [Move(self._taken, blob)]
+
+    def _noted(self) -> list[str]:
+        found = self.git.read([self._taken])[0]
+        return split_records(found.data) if found else []
 
     @property
     def _index(self) -> Path:
@@ -225,7 +242,7 @@ class Checkout:
                 return lock
 
     def _forget(self) -> None:
-        move(self.git, [Move(self._from, ZERO), Move(self._to, ZERO)], "settled")
+        move(self.git, [Move(ref, ZERO) for ref in (self._from, self._to, self._taken)], "settled")
 
     def _unmerged(self, private: Git) -> list[str]:
         """Return the paths of a merge that a person has not finished."""
@@ -266,7 +283,8 @@ class Checkout:
             return None
         tip = resolve(self.git, self.branch) or old
         changes = differences(self.git, old, new)
-        mine = [change for change in changes if self._is_ours(change)]
+        theirs = set(self._noted())
+        mine = [change for change in changes if change.path not in theirs and self._is_ours(change)]
         self._rewrite(tip, [change.path for change in changes], [change.path for change in mine])
         make_durable(self.place.git_dir, self.branch)
         self._forget()
