@@ -7,18 +7,20 @@ commit of ours keeps equal to the ledger, and reads the whole history where they
 import json
 from pathlib import Path
 
+from orchestrator.repo.book import Book
 from orchestrator.repo.history import Ledger
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def recall(git_dir: Path) -> tuple[str, Ledger] | None:
     """Return the remembered commit with its ledger, or None."""
     try:
-        facts = json.loads((git_dir / "orchestrator" / "ledger").read_bytes())
-        if facts["format"] != _FORMAT:
+        head, _, text = (git_dir / "orchestrator" / "ledger").read_bytes().partition(b"\n")
+        facts, landed = json.loads(head), Book(text)
+        if (facts["format"], facts["landed"]) != (_FORMAT, len(landed)):
             return None
-        known = Ledger(dict(facts["landed"]), dict(facts["reopened"]), int(facts["checkpoint"]), str(facts["workflow"]))
+        known = Ledger(landed, dict(facts["reopened"]), int(facts["checkpoint"]), str(facts["workflow"]))
         return str(facts["commit"]), known
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -32,13 +34,13 @@ def remember(git_dir: Path, commit: str, known: Ledger) -> None:
         "checkpoint": known.checkpoint,
         "workflow": known.workflow,
         "reopened": known.reopened,
-        "landed": known.landed,
+        "landed": len(known.landed),
     }
     file = git_dir / "orchestrator" / "ledger"
     temporary = file.with_suffix(".new")
     try:
         file.parent.mkdir(exist_ok=True)
-        temporary.write_text(json.dumps(facts), encoding="utf-8")
+        temporary.write_bytes(json.dumps(facts).encode() + b"\n" + known.landed.text)
         temporary.replace(file)
     except OSError:
         temporary.unlink(missing_ok=True)

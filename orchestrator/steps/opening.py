@@ -27,7 +27,7 @@ def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Ch
         todo=now.todo,
         state=now.state or first_state(project, now, workflow),
         standing=standing,
-        landed={task: commit for task, commit in now.ledger.landed.items() if task in now.plan.tasks},
+        landed=now.landed,
         now=project.clock.now(),
         workflow=workflow,
         blocked=blocked(now, standing),

@@ -124,8 +124,8 @@ def adopt_ticks(project: Project, now: Situation) -> str | None:
     Raises:
         DocumentError: what is committed contradicts what is landed.
     """
-    refuse_contradictions(now.todo, now.state, now.plan, now.ledger.landed)
-    by_hand = ticked_by_hand(now.todo, now.ledger.landed)
+    refuse_contradictions(now.todo, now.state, now.plan, now.landed)
+    by_hand = ticked_by_hand(now.todo, now.landed)
     if not by_hand:
         return None
     pairs = [("Task", task) for task in by_hand] + [("Approved-by", _person(project))]
