@@ -4,9 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from harness import Repo
+
+from orchestrator.repo.history import NOTHING
+from orchestrator.repo.remembered import recall, remember
 
 
 def slow_project(repo: Repo, *, seconds: float = 1.0) -> None:
@@ -268,5 +272,26 @@ def test_a_branch_switched_under_the_run_stops_it(repo: Repo) -> None:
     assert "main" in err
     assert "elsewhere" in err
     repo.git("switch", "-q", "main")
+    repo.run("run")
+    assert sorted(repo.landed()) == ["a", "b"]
+
+
+def test_for_an_edit_the_history_is_not_read_again_from_its_beginning(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("run")
+    commit, known = recall(repo.root / ".git") or ("", NOTHING)
+    remember(repo.root / ".git", commit, replace(known, workflow="as remembered"))
+    repo.write("TODO.md", repo.read("TODO.md") + "\nA thought.\n")
+    repo.run("run")
+    assert "Workflow: as remembered" in repo.git("log", "--grep=^Edited: TODO.md", "--format=%B", "-1")
+
+
+def test_an_edit_may_mend_what_a_person_committed_with_a_mistake_in_it(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    sound = repo.read("TODO.md")
+    repo.write("TODO.md", sound + "- [ ] a: the same again\n")
+    repo.commit("a mistake")
+    assert "TODO.md:" in repo.run("run", code=None).err
+    repo.write("TODO.md", sound)
     repo.run("run")
     assert sorted(repo.landed()) == ["a", "b"]
