@@ -295,3 +295,18 @@ def test_an_edit_may_mend_what_a_person_committed_with_a_mistake_in_it(repo: Rep
     repo.write("TODO.md", sound)
     repo.run("run")
     assert sorted(repo.landed()) == ["a", "b"]
+
+
+def test_the_progress_of_a_plan_that_is_over_makes_room_for_the_next_and_a_persons_lines_stay(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("run")
+    state = repo.read("workflow-state.md")
+    assert "- [x] a: do a" in state
+    mine = ["- [ ] a: look at it once more", "- [x] c: nobody's task"]
+    repo.write("workflow-state.md", state.replace("- [x] a: do a", "\n".join([*mine, "- [x] a: do a"])))
+    repo.spec("next", "a.txt")
+    repo.task("next: another plan")
+    repo.commit("another plan")
+    repo.run("run")
+    progress = repo.read("workflow-state.md").partition("## Progress")[2].partition("\n## ")[0]
+    assert [line for line in progress.split("\n") if line] == [*mine, "- [x] next: another plan"]

@@ -28,6 +28,7 @@ def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Ch
         state=now.state or first_state(project, now, workflow),
         standing=standing,
         landed=now.landed,
+        ever=now.ledger.landed,
         now=project.clock.now(),
         workflow=workflow,
         blocked=blocked(now, standing),
