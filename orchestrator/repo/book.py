@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, MutableMapping
 
 _FRESH = 256  # entries that may be written in before they join the text,
 _SHARE = 32  # or one in so many of those in the text
+_MANY = 4  # one in so many: then reading all is quicker than looking for each
 _LINE = re.compile(rb"([^\0\n]*)\0([^\n]*)\n")
 _GONE = ""
 _HALF = 32  # bits of a place: where its line starts, below those that say whose it is
@@ -45,9 +46,14 @@ class Book(MutableMapping[str, str]):
 
     def among(self, names: Collection[str]) -> dict[str, str]:
         """Return the entries of `names`, in this book's order; that takes as long as there are names."""
-        found = {name: place for name in names if name not in self._fresh and (place := self._place(name)) >= 0}
-        old = {name: self._at(found[name], name) for name in sorted(found, key=found.__getitem__)}
         wanted = frozenset(names)
+        older = wanted - self._fresh.keys()
+        if len(older) * _MANY > len(self._places):
+            lines = (line.split("\0") for line in os.fsdecode(self._text).split("\n")[:-1])
+            old = {name: commit for name, commit in lines if name in older}
+        else:
+            found = {name: place for name in older if (place := self._place(name)) >= 0}
+            old = {name: self._at(found[name], name) for name in sorted(found, key=found.__getitem__)}
         return old | {name: commit for name, commit in self._fresh.items() if commit != _GONE and name in wanted}
 
     def _find(self, name: str) -> str:
@@ -95,7 +101,9 @@ class Book(MutableMapping[str, str]):
 
     def __contains__(self, name: object) -> bool:
         """Whether `name` has an entry."""
-        return isinstance(name, str) and self._find(name) != _GONE
+        if not isinstance(name, str):
+            return False
+        return self._fresh[name] != _GONE if name in self._fresh else self._place(name) >= 0
 
     def __setitem__(self, name: str, commit: str) -> None:
         """Write `name` in, as the last one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.repo.book import Book
 from orchestrator.repo.history import Ledger
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def recall(git_dir: Path) -> tuple[str, Ledger] | None:
