@@ -1,10 +1,11 @@
 """The plan: tasks, their order, their phases, and what may start now. Pure: it never runs anything."""
 
-import difflib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import filterfalse
 
 from orchestrator.documents.source import shown
 from orchestrator.documents.spec import Spec
@@ -70,6 +71,11 @@ class Standing:
         """Whether nothing more will happen to `task`."""
         return task in self.done or task in self.dropped
 
+    def unsettled(self, tasks: Iterable[str]) -> list[str]:
+        """Return those of `tasks` that are not settled."""
+        left = filterfalse(self.done.__contains__, tasks)
+        return [task for task in left if task not in self.dropped]
+
 
 def build(
     todo: Todo,
@@ -89,12 +95,9 @@ def build(
     names = tuple(phases) or phases_of(todo)
     tasks = {task.id: task for task in todo.tasks}
     meant = {stem(phase): phase for phase in reversed(names)}
-    of_headings: dict[tuple[str, ...], str] = {}
-    phase_of = {}
-    for task in todo.tasks:
-        if task.headings not in of_headings:
-            of_headings[task.headings] = _phase(task, names, meant, path)
-        phase_of[task.id] = of_headings[task.headings]
+    firsts = sorted({task.headings: task for task in reversed(todo.tasks)}.values(), key=lambda task: task.line)
+    of_headings = {task.headings: _phase(task, names, meant, path) for task in firsts}
+    phase_of = {task.id: of_headings[task.headings] for task in todo.tasks}
     marked = specs if marked is None else marked
     by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
     drafts = frozenset(task for task, spec in marked.items() if spec.draft)
@@ -160,9 +163,11 @@ def _phase(task: Task, phases: Sequence[str], meant: Mapping[str, str], path: st
 
 def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
     order = {phase: number for number, phase in enumerate(plan.phases)}
-    for task in plan.tasks.values():
+    for task in [task for task in plan.tasks.values() if task.after]:
         for wanted in task.after:
             if wanted not in plan.tasks:
+                import difflib  # noqa: PLC0415 - 4 ms that only a mistyped name pays
+
                 near = difflib.get_close_matches(wanted, [*plan.tasks][:_COMPARED], 1)
                 hint = f"did you mean {near[0]}?" if near else "name a task of this file, or take it out"
                 message = f"{task.id} comes after {shown(wanted)}, which is no task"
@@ -201,7 +206,8 @@ def _refuse_cycles(tasks: Mapping[str, Task], path: str) -> None:
 
 def dropped(todo: Todo) -> frozenset[str]:
     """Return the tasks a person took out of the plan."""
-    return frozenset(task.id for task in todo.tasks if task.mark is Mark.DROPPED)
+    gone = Mark.DROPPED
+    return frozenset([task.id for task in todo.tasks if task.mark is gone])
 
 
 class Territory:
@@ -301,12 +307,20 @@ def overlap(one: Spec, other: Spec) -> bool:
     )
 
 
+def counts(plan: Plan, standing: Standing) -> dict[str, tuple[int, int]]:
+    """Return how many tasks of each phase are done, and how many there are; what is dropped counts for neither."""
+    total = Counter(plan.phase_of.values())
+    total.subtract(plan.phase_of[task] for task in standing.dropped)
+    left = Counter(plan.phase_of[task] for task in standing.unsettled(plan.phase_of))
+    return {phase: (total[phase] - left[phase], total[phase]) for phase in plan.phases}
+
+
 def current_phase(plan: Plan, standing: Standing, stated: str) -> str:
     """Return the phase the workflow is in, when the state file says `stated`.
 
     A phase ends when its tasks and all those before them are settled.
     """
-    unsettled = {phase for task, phase in plan.phase_of.items() if not standing.settled(task)}
+    unsettled = {plan.phase_of[task] for task in standing.unsettled(plan.phase_of)}
     return phase_from(plan.phases, unsettled, stated)
 
 
@@ -323,8 +337,8 @@ def phase_from(phases: Sequence[str], unsettled: Collection[str], stated: str) -
 def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
     """Return the open tasks that cannot start until a person acts, each with the reason."""
     found: dict[str, str] = {}
-    for task in plan.tasks.values():
-        if standing.settled(task.id) or task.id in standing.running or task.id in standing.waiting:
+    for task in map(plan.tasks.__getitem__, standing.unsettled(plan.tasks)):
+        if task.id in standing.running or task.id in standing.waiting:
             continue
         if task.id in standing.dead:
             found[task.id] = "a dead letter"
@@ -338,6 +352,8 @@ def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
 
 
 def _blocked_behind(plan: Plan, standing: Standing, roots: Mapping[str, str]) -> dict[str, str]:
+    if not roots and not standing.dropped:
+        return {}
     dependents: dict[str, list[str]] = {}
     for task in plan.tasks.values():
         for wanted in task.after:

@@ -343,6 +343,15 @@ def test_starting_the_program_loads_no_kit() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_verb_that_reads_loads_nothing_that_writes() -> None:
+    slow = {"difflib", "email", "hashlib", "importlib.metadata", "logging", "orchestrator.leader", "traceback"}
+    slow |= {"orchestrator.repo.checkout", "orchestrator.repo.guard", "orchestrator.repo.worktrees"}
+    verbs = ", ".join(f"orchestrator.cli.{name}" for name in ("app", "brief", "log", "status"))
+    code = f"import sys, {verbs}; sys.exit({slow} & {{*sys.modules}} or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 PLANTED = [
     ("processes", "import subprocess"),
     ("processes", "from subprocess import run"),

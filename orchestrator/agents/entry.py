@@ -1,6 +1,5 @@
 """One `[[attempt]]` of a script: what each key may hold, and its refusal with `file:line`."""
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -108,6 +107,8 @@ class Entry:
 
 def meant(key: str, known: Collection[str]) -> str:
     """Return the hint about an unknown key."""
+    import difflib  # noqa: PLC0415 - 4 ms that only a mistyped name pays
+
     near = difflib.get_close_matches(key, known, 1)
     return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
 

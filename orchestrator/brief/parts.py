@@ -43,7 +43,7 @@ class Documents:
 def parts(documents: Documents) -> list[Part]:
     """Return the parts in the order they are read."""
     now, standing = documents.now, documents.now.standing()
-    ahead = [task for task in now.plan.tasks if not standing.settled(task)]
+    ahead = standing.unsettled(now.plan.tasks)
     stuck = planning.stuck(now.plan, standing)
     first = ([task for task in ahead if task not in stuck] + [task for task in ahead if task in stuck])[:_FIRST]
     later = [task for task in ahead if task not in first]
@@ -85,13 +85,8 @@ def _state(documents: Documents, standing: Standing) -> Iterator[str]:
     yield f"- Phase {documents.phase}; {', '.join([facts, *more])}"
     for note in documents.notes:
         yield f"- {note}"
-    counts = [f"{name} {_count(plan.of_phase(name), standing)}" for name in plan.phases]
+    counts = [f"{name} {done}/{total}" for name, (done, total) in planning.counts(plan, standing).items()]
     yield f"- Phases: {', '.join(counts)}"
-
-
-def _count(tasks: Sequence[str], standing: Standing) -> str:
-    left = [task for task in tasks if task not in standing.dropped]
-    return f"{sum(task in standing.done for task in left)}/{len(left)}"
 
 
 def _blocking(now: Situation) -> Iterator[str]:
@@ -160,7 +155,7 @@ def _pointers(documents: Documents, ahead: Sequence[str]) -> Iterator[str]:
 def short(documents: Documents) -> str:
     """Return what a session must not lose when its conversation is compacted, in a few lines."""
     standing = documents.now.standing()
-    ahead = [task for task in documents.now.plan.tasks if not standing.settled(task)]
+    ahead = standing.unsettled(documents.now.plan.tasks)
     current = label(documents.now.plan.tasks[ahead[0]]) if ahead else "nothing: the workflow is complete"
     return (
         f"Keep: this project is run by orchestrator; phase {one_line(documents.phase, 60)}, current task: "

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.app import root_option
-from orchestrator.cli.doors import LOCK, leading
+from orchestrator.cli.doors import LOCK
+from orchestrator.cli.leading import leading
 from orchestrator.cli.output import Next, Output
 from orchestrator.errors import Exit
 from orchestrator.leader.recovery import recover

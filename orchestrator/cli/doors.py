@@ -1,25 +1,13 @@
-"""The doors of one call: where the repository is, its configuration, git, clock, lock."""
+"""The doors of a call that reads: where the repository is, its configuration, git. It loads nothing that writes."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.clock import SystemClock
 from orchestrator.config import Config, load
-from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.events import Tell, silent
-from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
-from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place, locate
-from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.refs import head
-from orchestrator.repo.register import Register
-from orchestrator.repo.worktrees import Worktrees
-from orchestrator.steps.project import Project
-from orchestrator.workspace import Folders, instance_lock
 
 LOCK = "orchestrator.lock"
 
@@ -43,44 +31,3 @@ def reading(start: Path | None = None, env: Mapping[str, str] | None = None) -> 
     place = locate(start or Path.cwd(), env)
     config, _ = load(place.root, env)
     return Reading(place, Git(place.root, env), config)
-
-
-@contextmanager
-def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, patience: float = 0.3) -> Iterator[Project]:
-    """Hold the instance lock and hand out the project: for every verb that writes.
-
-    Raises:
-        OrchestratorError: no repository, a wrong configuration, another leader, a repository that cannot be written.
-    """
-    env = os.environ
-    place = locate(Path.cwd(), env)
-    config, _ = load(place.root, env, flags)
-    branch = head(Git(place.root, env)).branch
-    folders = Folders(place.root)
-    with instance_lock(place.git_dir / LOCK, patience) as lock:
-        git = Git(place.root, env, held=(lock.handle,))
-        try:
-            folders.create()
-        except OSError as error:
-            raise OrchestratorError(
-                f"cannot write to the repository: {error.strerror} ({error.filename})",
-                hint="make it writable: is the disk full or mounted read-only?",
-                code=Exit.PRECONDITION,
-            ) from error
-        objects = ObjectFolders(place.git_dir)
-        register = Register(git, place, objects)
-        checkout = Checkout(git, place, branch, folders.scratch, objects)
-        yield Project(
-            place=place,
-            git=git,
-            config=config,
-            clock=SystemClock(),
-            env=env,
-            folders=folders,
-            checkout=checkout,
-            worktrees=Worktrees(git, place, folders.worktrees),
-            register=register,
-            guard=Guard(git, place, register, branch, checkout.moving, folders.home / "quarantine"),
-            lock=lock,
-            tell=tell,
-        )

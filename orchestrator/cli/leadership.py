@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.cli.doors import leading
+from orchestrator.cli.leading import leading
 from orchestrator.cli.output import Output
 from orchestrator.leader.recovery import recover
 from orchestrator.steps.project import Project

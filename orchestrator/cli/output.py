@@ -1,9 +1,7 @@
 """What is printed: the product on stdout, as text or in the JSON envelope; the chatter on stderr."""
 
 import json
-import platform
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
@@ -127,6 +125,9 @@ def plain(value: Any) -> Any:
 
 
 def _report(error: Exception, argv: Sequence[str]) -> str:
+    import platform  # noqa: PLC0415 - both take 5 ms that only a crash pays
+    import traceback  # noqa: PLC0415
+
     trace = "".join(traceback.format_exception(error))
     return (
         f"# Crash report\n\n- command: `orchestrator {' '.join(argv)}`\n- python: {platform.python_version()}\n"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.app import root_option
-from orchestrator.cli.doors import leading, reading
+from orchestrator.cli.doors import reading
 from orchestrator.cli.listening import listening
 from orchestrator.cli.output import Next, Output
 from orchestrator.cli.signals import Requests, stop_requests
@@ -48,6 +48,7 @@ def carry_on(output: Output, *, jobs: int | None, until: str, dry_run: bool, eve
 def lead(output: Output, flags: dict[str, object], until: str, events: str | None, *, live: bool) -> int:
     """Lead until nothing can move, or until somebody asks for a stop."""
     from orchestrator.agents.roster import roster  # noqa: PLC0415 - the verbs that only read pay for none of it
+    from orchestrator.cli.leading import leading  # noqa: PLC0415 - a dry run needs none of it
     from orchestrator.leader.loop import Leader  # noqa: PLC0415 - `--help` needs none of it
     from orchestrator.leader.session import run  # noqa: PLC0415 - `--help` needs none of it
     from orchestrator.views import ending  # noqa: PLC0415 - `--help` needs none of it

@@ -1,6 +1,5 @@
 """From sources to the configuration in force: unknown keys refused, the strongest value of each key checked."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +61,8 @@ def _refuse_unknown_agent_key(source: Source, path: KeyPath, table: Mapping[str,
 
 def _unknown(source: Source, path: KeyPath, known: Mapping[str, str]) -> OrchestratorError:
     """Return the refusal; `known` says for each name a person may have meant which key that is."""
+    import difflib  # noqa: PLC0415 - 4 ms that only a mistyped name pays
+
     tried = dotted(path) if path[0] != "agents" else path[-1]
     near = difflib.get_close_matches(tried, known, 1, 0.5)
     listed = f"it takes {', '.join(known)}" if path[0] == "agents" else "orchestrator config show lists every key"

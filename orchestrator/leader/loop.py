@@ -204,6 +204,7 @@ class Leader:
     def _start(self, engine: LocalEngine, known: Docket) -> None:
         """Start what is ready and fits; also while a landing is under way, for verify may take minutes."""
         for each in self._chosen(known):
+            self.project.guard.start()
             self._running[each.task] = each
             engine.submit(each)
 
@@ -285,6 +286,7 @@ class Leader:
     def _land(self, waiting: Sequence[Attempt]) -> None:
         """Land in a thread of its own, so that the loop goes on."""
         running = list(self._running)
+        self.project.guard.start()  # verify runs what agents wrote
 
         def work() -> None:
             try:

@@ -44,7 +44,7 @@ class Report:
     def conclude(self, now: Situation, claims: Mapping[str, Claim]) -> None:
         """Fill in how things stand at the end; `claims` are the tasks that somebody else has taken."""
         standing = now.standing()
-        settled = bool(now.plan.tasks) and all(standing.settled(task) for task in now.plan.tasks)
+        settled = bool(now.plan.tasks) and not standing.unsettled(now.plan.tasks)
         self.phase = COMPLETE if settled and now.phase != BLOCKED else now.phase
         taken = {task: f"claimed by {claim.who}" for task, claim in claims.items() if _is_open(now, standing, task)}
         self.stuck = planning.stuck(now.plan, standing) | taken

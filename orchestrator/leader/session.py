@@ -1,5 +1,6 @@
 """One run from start to end: heal, take the plan in, look before leaping, then the loop."""
 
+import gc
 import threading
 from collections.abc import Mapping
 
@@ -34,7 +35,7 @@ def prepare(project: Project, library: Library) -> Situation:
         publish.checkpoint(project, library, [], "the plan", "the plan")
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     standing = now.standing()
-    todo = [task for task in now.plan.tasks if not standing.settled(task) and task not in standing.dead]
+    todo = [task for task in standing.unsettled(now.plan.tasks) if task not in standing.dead]
     project.say("skipping", done=sorted(standing.done), dead=sorted(standing.dead), todo=todo)
     return now
 
@@ -72,5 +73,7 @@ def run(leader: Leader) -> Report:
     leader.looked = leader.project.clock.monotonic()
     leader.check_until(now)
     preflight(leader.project, now, leader.agents, leader.asked)
-    leader.project.guard.start()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     return leader.run()

@@ -10,7 +10,7 @@ from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.trees import GONE, Change, quoted
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
-_TOGETHER = 64  # drafts handed over at once
+_TOGETHER = 64  # drafts handed over at once, and in one pack
 _NOWHERE = "refs/orchestrator/nowhere"  # never written: what a commit is made on, before refs may point at it
 _FIRST_BLOB = 1 << 32  # marks below it are commits
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
@@ -53,7 +53,15 @@ def build_all(git: Git, objects: ObjectFolders, drafts: Sequence[tuple[str, Draf
 def writing(git: Git, objects: ObjectFolders) -> Iterator["Pen"]:
     """Write commits one by one as they are made, while git works on those before; none is there before `finish`."""
     # A pack is one file to sync where loose objects are many; `packing` joins them as they become many.
-    how = ("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--force", "--date-format=raw")
+    how = (
+        "-c",
+        "fastimport.unpackLimit=0",
+        "fast-import",
+        "--quiet",
+        "--force",
+        "--date-format=raw",
+        f"--depth={_TOGETHER}",
+    )
     with git.feed(*how) as fed:
         yield Pen(fed, objects)
 
@@ -94,7 +102,7 @@ class Pen:
         """
         self._hand_over()
         # The pack is whole and has its name on the disk before a ref points into it: a power cut may take either.
-        self._fed.write(f"reset {_NOWHERE}\n\ncheckpoint\n".encode())
+        self._end_pack()
         self._fed.done_so_far()
         self._objects.make_durable()
         moves = (f"reset {ref}\nfrom :{number}\n\n" for ref, number in self._refs.items())
@@ -104,7 +112,13 @@ class Pen:
             raise GitError("fast-import", 0, f"{len(commits)} of {self._count} commits came back")
         return commits
 
+    def _end_pack(self) -> None:
+        self._fed.write(f"reset {_NOWHERE}\n\ncheckpoint\n".encode())
+
     def _hand_over(self) -> None:
+        if self._count:
+            # Of a folder of thousands git keeps one version in each pack whole; `packing` finds them alike only then.
+            self._end_pack()
         waiting, self._waiting = self._waiting, []
         changes = [change for _, draft in waiting for change in draft.changes if change.mode != GONE]
         marks: dict[int, str] = {}

@@ -74,8 +74,10 @@ class Guard:
     _swept: tuple[float, float] = (float("-inf"), 0.0)  # when the attempts' refs were read last, and how long it took
 
     def start(self) -> None:
-        """Take how things are now for how they should be."""
+        """Take how things are now for how they should be: once, before anything of an agent's runs."""
         with self._lock:
+            if self._started:
+                return
             self._files, self._settings = self._read_files(), self._read_settings()
             self._sound = {
                 name: file.read_bytes() for name in _CONFIGURATION if (file := self.place.git_dir / name).is_file()

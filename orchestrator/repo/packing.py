@@ -9,6 +9,9 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.locate import Place
 
 _PACKS = 40  # git's own default, gc.autoPackLimit, is 50
+# Of a folder of 20,000 files a whole version takes 360 KiB: with the 50 steps that are usual, 7 KiB of it a task. The
+# newest versions stand first; one read of the oldest takes 0.1 s.
+_DEPTH = 250
 _REFS = 200  # 10,000 loose refs are read in 115 ms, packed ones in 21; the loose ones alone are read again and again
 
 
@@ -20,7 +23,7 @@ def tidy(git: Git, place: Place) -> None:
     """
     if sum(1 for _ in (place.git_dir / "objects" / "pack").glob("pack-*.pack")) > _PACKS:
         # A small window finds what matters: the same document before and after one task.
-        git.run("repack", "--geometric=2", "-d", "-q", "--window=2", "--no-write-bitmap-index")
+        git.run("repack", "--geometric=2", "-d", "-q", "--window=2", f"--depth={_DEPTH}", "--no-write-bitmap-index")
     loose = place.git_dir / ROOT
     if loose.is_dir() and sum(1 for _ in loose.iterdir()) > _REFS:
         git.run("pack-refs", "--all", "--prune")

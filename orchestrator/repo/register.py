@@ -78,8 +78,11 @@ class Register:
     def unsettled(self, planned: Collection[str], settled: Callable[[str], bool]) -> Mapping[str, Sequence[Attempt]]:
         """Return the attempts, oldest first, of the planned tasks that are not `settled`; the others' are let go.
 
-        All that was ever recorded is looked through when `planned` is another object than the last time.
+        All that was ever recorded is looked through when `planned` is another object than the last time; nothing is
+        read for a plan in which all is settled.
         """
+        if not self._read and all(map(settled, planned)):
+            return {}
         self.start()
         with self._lock:
             for task in [task for task in self._open if task not in planned or settled(task)]:

@@ -2,6 +2,8 @@
 
 It is only ever a shortcut. Whoever uses it holds it against the tasks ticked in TODO.md at that commit, which every
 commit of ours keeps equal to the ledger, and reads the whole history where they differ.
+
+The file's first line is JSON and says which commit; below it stands the book of the landed tasks, read as it is.
 """
 
 import json
@@ -16,7 +18,7 @@ _FORMAT = 3
 def recall(git_dir: Path) -> tuple[str, Ledger] | None:
     """Return the remembered commit with its ledger, or None."""
     try:
-        head, _, text = (git_dir / "orchestrator" / "ledger").read_bytes().partition(b"\n")
+        head, _, text = _file(git_dir).read_bytes().partition(b"\n")
         facts, landed = json.loads(head), Book(text)
         if (facts["format"], facts["landed"]) != (_FORMAT, len(landed)):
             return None
@@ -27,7 +29,7 @@ def recall(git_dir: Path) -> tuple[str, Ledger] | None:
 
 
 def remember(git_dir: Path, commit: str, known: Ledger) -> None:
-    """Remember the ledger at `commit`; a full disk is no reason to fail for that."""
+    """Remember the ledger at `commit`, unless it is already; a full disk is no reason to fail for that."""
     facts = {
         "format": _FORMAT,
         "commit": commit,
@@ -36,11 +38,18 @@ def remember(git_dir: Path, commit: str, known: Ledger) -> None:
         "reopened": known.reopened,
         "landed": len(known.landed),
     }
-    file = git_dir / "orchestrator" / "ledger"
+    file = _file(git_dir)
     temporary = file.with_suffix(".new")
     try:
+        content = json.dumps(facts).encode() + b"\n" + known.landed.text
+        if file.is_file() and file.read_bytes() == content:
+            return
         file.parent.mkdir(exist_ok=True)
-        temporary.write_bytes(json.dumps(facts).encode() + b"\n" + known.landed.text)
+        temporary.write_bytes(content)
         temporary.replace(file)
     except OSError:
         temporary.unlink(missing_ok=True)
+
+
+def _file(git_dir: Path) -> Path:
+    return git_dir / "orchestrator" / "ledger"

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -158,7 +157,7 @@ class Comparison:
     def __init__(self, start: Start, *options: str) -> None:
         self._standby = Standby(start, ("diff-tree", "-r", "-z", "--no-renames", *options, "--stdin"))
         # git echoes a line that is no object id: that marks where an answer ends, and no file name can foresee it.
-        self._end = f"{secrets.token_hex(16)}\n".encode()
+        self._end = f"{os.urandom(16).hex()}\n".encode()
 
     def compare(self, pairs: Sequence[tuple[str, str]]) -> list[bytes]:
         """Return git's NUL-ended records of how the two trees (full ids) of each pair differ."""

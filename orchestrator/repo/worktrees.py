@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import secrets
 import shutil
 import stat
 import threading
@@ -276,7 +275,7 @@ def remove_tree(path: Path) -> None:
 def _flatten(path: Path) -> None:
     """Move folders that stand deep to the top: Python deletes a folder within its folder's deletion, and so on."""
     pending = [path]
-    names = (path / f"deep-{secrets.token_hex(8)}" for _ in itertools.count())
+    names = (path / f"deep-{os.urandom(8).hex()}" for _ in itertools.count())
     while pending:
         folder = pending.pop()
         folder.chmod(stat.S_IRWXU)

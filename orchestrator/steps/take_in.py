@@ -32,6 +32,8 @@ from orchestrator.steps.standing import (
 from orchestrator.workspace import read_own, write_durably
 
 _TRIES = 5
+# One process for what is changed and what is new: of 20,000 documents, each that reads the index takes 5 ms more.
+_STATUS = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
 _OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
 
 
@@ -49,9 +51,7 @@ def edits(project: Project) -> Edits:
     The index is only read: refreshing it would take its lock, once a second, from a person's own git.
     """
     git = project.git
-    listed = git.records("diff-index", "--name-only", "--no-renames", "-z", "HEAD", "--", *_OURS)
-    fresh = git.records("ls-files", "-z", "--others", "--exclude-standard", "--", *_OURS)
-    paths = [path for path in sorted({*listed, *fresh}) if path.endswith(".md")]
+    paths = sorted({path for record in git.records(*_STATUS, "--", *_OURS) if (path := record[3:]).endswith(".md")})
     there = {path: data for path in paths if (data := read_own(project.place.root, path)) is not None}
     committed = entries(git, "HEAD", paths) if paths else {}
     ids = dict(zip(there, blob_ids(git, list(there)), strict=True))

@@ -12,9 +12,9 @@ from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import OrchestratorError
-from orchestrator.plan import COMPLETE, Plan, Standing
+from orchestrator.plan import COMPLETE, Standing
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import NOTHING, Ledger
+from orchestrator.repo.history import NOTHING
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import Entry, blobs, entries
 from orchestrator.steps.standing import (
@@ -99,7 +99,7 @@ def look(sources: Sources) -> Situation | None:
     shelf = _shelf(sources, found, tasks)
     marked = _marked(sources, found, tasks)
     plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=marked)
-    return Situation(sources.tip, todo, state, plan, known, _results(sources, found, plan, known), {})
+    return Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), {})
 
 
 def _marked(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Spec]:
@@ -126,16 +126,16 @@ def _shelf(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> Sh
     return Shelf(frozenset(names), lambda task: _contents(sources, found, [spec_path(task)]).get(spec_path(task), b""))
 
 
-def _results(sources: Sources, found: Mapping[str, Entry], plan: Plan, known: Ledger) -> dict[str, Result]:
+def _results(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Result]:
     """Return the results of open tasks: those alone say something that the history does not."""
-    wanted = [task for task in plan.tasks if task not in known.landed and result_path(task) in found]
+    wanted = [task for task in tasks if result_path(task) in found]
     read = _contents(sources, found, [result_path(task) for task in wanted])
     return {task: Result.parse(read[result_path(task)], result_path(task)) for task in wanted}
 
 
 def phase(now: Situation, standing: Standing) -> str:
     """Return the phase the workflow is in; COMPLETE once every task is settled."""
-    if now.plan.tasks and all(standing.settled(task) for task in now.plan.tasks):
+    if now.plan.tasks and not standing.unsettled(now.plan.tasks):
         return COMPLETE
     return planning.current_phase(now.plan, standing, now.phase) if now.plan.tasks else now.phase
 
@@ -163,13 +163,13 @@ def read_text(sources: Sources, path: str) -> bytes:
     return blobs(sources.git, [name]).get(name, b"") if sources.tip and path else b""
 
 
-def own_text(sources: Sources, names: tuple[str, ...]) -> tuple[str, str]:
-    """Return the first of the files `names` that can be read: its name and text; both empty without one."""
+def own_bytes(sources: Sources, names: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return the first of the files `names` that can be read: its name and bytes; both empty without one."""
     for name in names:
         try:
             data = read_own(sources.root, name)
         except (OrchestratorError, OSError):  # a symlink, a folder: the next name may do
             continue
         if data is not None:
-            return name, data.decode("utf-8", "replace")
-    return "", ""
+            return name, data
+    return "", b""

@@ -1,6 +1,5 @@
 """What a person typed, as the one thing it names: exactly, by a unique prefix, or else what is near."""
 
-import difflib
 from collections.abc import Iterable
 
 from orchestrator.errors import Exit, OrchestratorError
@@ -27,6 +26,8 @@ def find(wanted: str, known: Iterable[str], what: str, hint: str) -> str:
             return found[0]
         if found:
             raise _ambiguous(wanted, found, what)
+    import difflib  # noqa: PLC0415 - 4 ms that only a mistyped name pays
+
     near = difflib.get_close_matches(wanted, names, 1, 0.6)
     raise OrchestratorError(
         f"there is no {what} {wanted!r}",

@@ -3,7 +3,7 @@
 from orchestrator.brief import Documents
 from orchestrator.documents.checkpoint import Checkpoint
 from orchestrator.errors import DocumentError
-from orchestrator.views.glance import Sources, checkpoint_path, look, own_text, phase, read_text, workflow
+from orchestrator.views.glance import Sources, checkpoint_path, look, own_bytes, phase, read_text, workflow
 from orchestrator.views.work import Work, work
 
 _CONVENTIONS = ("CLAUDE.md", "AGENTS.md")
@@ -19,14 +19,14 @@ def documents(sources: Sources) -> Documents | None:
     if now is None:
         return None
     path = checkpoint_path(sources)
-    source, conventions = own_text(sources, _CONVENTIONS)
+    source, conventions = own_bytes(sources, _CONVENTIONS)
     return Documents(
         now=now,
         workflow=workflow(sources, now),
         phase=phase(now, now.standing()),
         checkpoint=_checkpoint(sources, path),
         checkpoint_path=path,
-        conventions=conventions,
+        conventions=conventions.decode("utf-8", "replace"),
         conventions_path=source,
         notes=_notes(work(sources)),
     )

@@ -13,7 +13,7 @@ from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
 from orchestrator.steps.contradictions import refuse_contradictions
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in
-from orchestrator.views.glance import Sources, look, own_text, phase, workflow
+from orchestrator.views.glance import Sources, look, own_bytes, phase, workflow
 from orchestrator.views.work import Leader, Running, work
 from orchestrator.workspace import read_own
 
@@ -117,13 +117,8 @@ def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Stat
 
 
 def _phases(now: Situation, standing: Standing, current: str) -> Iterator[PhaseCount]:
-    total = dict.fromkeys(now.plan.phases, 0)
-    done = dict(total)
-    for task, name in now.plan.phase_of.items():
-        total[name] += task not in standing.dropped
-        done[name] += task in standing.done
-    for name in now.plan.phases:
-        yield PhaseCount(name, done[name], total[name], name == current)
+    for name, (done, total) in planning.counts(now.plan, standing).items():
+        yield PhaseCount(name, done, total, name == current)
 
 
 def _failure(now: Situation, task: str) -> str:
@@ -134,8 +129,8 @@ def _failure(now: Situation, task: str) -> str:
 def _edited(sources: Sources, now: Situation) -> Iterator[str]:
     before = {TODO: now.todo.render(), STATE: now.state.render() if now.state else b""}
     for path, data in before.items():
-        name, text = own_text(sources, (path,))
-        if name and _lines(text) != _lines(data.decode("utf-8", "replace")):
+        name, own = own_bytes(sources, (path,))
+        if name and own != data and _lines(own) != _lines(data):
             yield path
 
 
@@ -152,5 +147,5 @@ def _refused(sources: Sources, now: Situation) -> str:
     return ""
 
 
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n")
+def _lines(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")

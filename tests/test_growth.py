@@ -1,0 +1,89 @@
+"""What does not grow with a project: the history on the disk, and what is read and written when nothing is to do."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from harness import Repo
+
+from orchestrator.repo import packing
+from orchestrator.repo.commits import Draft, build_all
+from orchestrator.repo.git import Git
+from orchestrator.repo.locate import Place
+from orchestrator.repo.objects import ObjectFolders
+from orchestrator.repo.trees import Change
+
+_WHEN = datetime(2026, 3, 1, tzinfo=UTC)
+_PAPERS = 300
+
+
+@pytest.fixture
+def done(repo: Repo) -> Repo:
+    repo.task("a: one", "b: two")
+    repo.spec("a", "a.txt")
+    repo.spec("b", "b.txt")
+    repo.config('[[attempt]]\nexit = "complete"\n', verify="true")
+    repo.commit("a plan")
+    repo.run("drop", "b")
+    repo.run("run")
+    return repo
+
+
+def whole(repo: Repo, names: list[str]) -> list[str]:
+    """Return those of the objects that git does not keep as a difference to another."""
+    asked = "\n".join(names)
+    git = Git(repo.root, {**os.environ, **repo.env})
+    said = git.run("cat-file", "--batch-check=%(objectname) %(deltabase)", stdin=f"{asked}\n".encode()).decode()
+    return [line.split()[0] for line in said.splitlines() if set(line.split()[1]) == {"0"}]
+
+
+def papers(base: str) -> Iterator[tuple[str, Draft]]:
+    """Yield commits that each add one file to a folder."""
+    for number in range(_PAPERS):
+        change = Change(f"papers/{number:04}.md", "100644", f"paper {number}\n".encode())
+        parent = base if number == 0 else None
+        yield "refs/heads/grown", Draft(f"{number}\n", (change,), _WHEN, parent=parent)
+
+
+def test_of_a_folder_that_grows_git_keeps_next_to_no_version_whole(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = repo.commit("a project")
+    git, place = Git(repo.root, {**os.environ, **repo.env}), Place(repo.root, repo.root / ".git")
+    commits = build_all(git, ObjectFolders(place.git_dir), list(papers(base)))
+    versions = repo.git("rev-parse", *(f"{commit}:papers" for commit in commits)).split("\n")
+    assert len({*versions}) == _PAPERS
+    monkeypatch.setattr(packing, "_PACKS", 1)
+    packing.tidy(git, place)
+    assert len(whole(repo, versions)) <= 2  # the newest, and the first, of which it is more than 32 times
+    repo.git("fsck", "--strict")
+
+
+def test_a_run_with_nothing_to_do_reads_no_attempt_and_writes_nothing_down(done: Repo) -> None:
+    ledger = done.root / ".git" / "orchestrator" / "ledger"
+    done.run("run")
+    before = ledger.stat()
+    done.once_before_git("refs/orchestrator/attempts/", "touch ../asked")
+    done.run("run")
+    assert not (done.root.parent / "asked").exists()
+    assert ledger.stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("said", ["", "{", '{"format": 1}', "a\nb", '{"format": 2, "commit": "%s"}\na'])
+def test_a_remembered_ledger_that_cannot_be_read_is_made_anew(done: Repo, said: str) -> None:
+    ledger = done.root / ".git" / "orchestrator" / "ledger"
+    done.run("run")
+    before = ledger.read_bytes()
+    ledger.write_text(said.replace("%s", done.git("rev-parse", "HEAD")))
+    assert done.run("status", "--json").json["data"]["done"] == 1
+    done.run("run")
+    assert ledger.read_bytes() == before
+
+
+def test_a_remembered_ledger_that_says_something_else_than_the_plan_is_not_believed(done: Repo) -> None:
+    ledger = done.root / ".git" / "orchestrator" / "ledger"
+    done.run("run")
+    first = ledger.read_text().split("\n")[0]
+    ledger.write_text(f"{first}\nb\n{done.git('rev-parse', 'HEAD')}")
+    assert done.run("status", "--json").json["data"]["done"] == 1
+    done.run("run")
+    assert done.landed() == ["a"]
