@@ -22,8 +22,11 @@ def tidy(git: Git, place: Place) -> None:
         GitError: git cannot, for example because the disk is full; nothing is lost.
     """
     if sum(1 for _ in (place.git_dir / "objects" / "pack").glob("pack-*.pack")) > _PACKS:
-        # A small window finds what matters: the same document before and after one task.
-        git.run("repack", "--geometric=2", "-d", "-q", "--window=2", f"--depth={_DEPTH}", "--no-write-bitmap-index")
+        # A small window finds what matters: the same document before and after one task. Without `-n` git would list
+        # all refs for old web servers: 40 ms after 10,000 attempts.
+        git.run(
+            "repack", "-n", "--geometric=2", "-d", "-q", "--window=2", f"--depth={_DEPTH}", "--no-write-bitmap-index"
+        )
     loose = place.git_dir / ROOT
     if loose.is_dir() and sum(1 for _ in loose.iterdir()) > _REFS:
         git.run("pack-refs", "--all", "--prune")
