@@ -11,7 +11,7 @@ from orchestrator import plan as planning
 from orchestrator.brief import MOST_BUDGET, Documents, brief
 from orchestrator.documents.checkpoint import Checkpoint
 from orchestrator.documents.todo import Todo
-from orchestrator.repo.history import Ledger
+from orchestrator.repo.history import NOTHING
 from orchestrator.steps.standing import Situation
 
 TASKS, POINTS = 1_000, 500
@@ -99,7 +99,7 @@ def test_status_of_a_long_project_is_short(long: Repo) -> None:
 def situation(words: str, tasks: int) -> Situation:
     lines = "\n".join(f"- [ ] t{n}: {words}" for n in range(tasks))
     todo = Todo.parse(f"## Implementing\n\n{lines}\n".encode())
-    return Situation("", todo, None, planning.build(todo, {}, ()), Ledger({}, {}, 0, ""), {}, {})
+    return Situation("", todo, None, planning.build(todo, {}, ()), NOTHING, {}, {})
 
 
 @pytest.mark.parametrize("words", ["a", "word " * 80, WIDE, "`` ``` \u2028 | # <!--", "é" * 149 + "🚀"])

@@ -4,9 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from harness import Repo
+
+from orchestrator.repo.history import NOTHING
+from orchestrator.repo.remembered import recall, remember
 
 
 def slow_project(repo: Repo, *, seconds: float = 1.0) -> None:
@@ -270,3 +274,39 @@ def test_a_branch_switched_under_the_run_stops_it(repo: Repo) -> None:
     repo.git("switch", "-q", "main")
     repo.run("run")
     assert sorted(repo.landed()) == ["a", "b"]
+
+
+def test_for_an_edit_the_history_is_not_read_again_from_its_beginning(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("run")
+    commit, known = recall(repo.root / ".git") or ("", NOTHING)
+    remember(repo.root / ".git", commit, replace(known, workflow="as remembered"))
+    repo.write("TODO.md", repo.read("TODO.md") + "\nA thought.\n")
+    repo.run("run")
+    assert "Workflow: as remembered" in repo.git("log", "--grep=^Edited: TODO.md", "--format=%B", "-1")
+
+
+def test_an_edit_may_mend_what_a_person_committed_with_a_mistake_in_it(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    sound = repo.read("TODO.md")
+    repo.write("TODO.md", sound + "- [ ] a: the same again\n")
+    repo.commit("a mistake")
+    assert "TODO.md:" in repo.run("run", code=None).err
+    repo.write("TODO.md", sound)
+    repo.run("run")
+    assert sorted(repo.landed()) == ["a", "b"]
+
+
+def test_the_progress_of_a_plan_that_is_over_makes_room_for_the_next_and_a_persons_lines_stay(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("run")
+    state = repo.read("workflow-state.md")
+    assert "- [x] a: do a" in state
+    mine = ["- [ ] a: look at it once more", "- [x] c: nobody's task"]
+    repo.write("workflow-state.md", state.replace("- [x] a: do a", "\n".join([*mine, "- [x] a: do a"])))
+    repo.spec("next", "a.txt")
+    repo.task("next: another plan")
+    repo.commit("another plan")
+    repo.run("run")
+    progress = repo.read("workflow-state.md").partition("## Progress")[2].partition("\n## ")[0]
+    assert [line for line in progress.split("\n") if line] == [*mine, "- [x] next: another plan"]

@@ -1,15 +1,19 @@
 """What stands in a history that this program did not write: read without a stumble, and never more than it says."""
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from harness import Repo
 
 from orchestrator.repo.attempts import ROOT, load
+from orchestrator.repo.book import Book
 from orchestrator.repo.commits import Draft, build
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import ledger, walk
+from orchestrator.repo.history import NOTHING, Ledger, ledger, walk
 from orchestrator.repo.objects import ObjectFolders
+from orchestrator.repo.remembered import recall, remember
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -63,3 +67,21 @@ def test_a_restore_to_what_is_no_commit_is_refused(repo: Repo, name: str) -> Non
     repo.commit("plan")
     said = repo.run("restore", name, code=5)
     assert "is no checkpoint and no commit" in said.err
+
+
+def test_a_ledger_that_was_torn_is_not_remembered(tmp_path: Path) -> None:
+    known = Ledger(Book(), {"t2": 3}, 17, "a name")
+    for number in range(1_000):
+        known = known.with_landed({f"t{number}": f"{number:040x}"}, number, "a name")
+    remember(tmp_path, "f" * 40, known)
+    assert recall(tmp_path) == ("f" * 40, known)
+    file = tmp_path / "orchestrator" / "ledger"
+    for end in (file.stat().st_size - 30, 200, 5, 0):
+        os.truncate(file, end)
+        assert recall(tmp_path) is None
+
+
+def test_what_landed_later_is_not_in_the_ledger_before() -> None:
+    before = NOTHING.with_landed({"t1": "a"}, 1, "")
+    after = before.with_landed({"t2": "b"}, 2, "")
+    assert (dict(NOTHING.landed), dict(before.landed), dict(after.landed)) == ({}, {"t1": "a"}, {"t1": "a", "t2": "b"})

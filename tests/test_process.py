@@ -2,6 +2,7 @@
 
 # ruff: noqa: S106  # a token here is a mark, not a secret
 
+import ctypes
 import os
 import resource
 import signal
@@ -420,3 +421,30 @@ def test_the_portable_table_says_the_same() -> None:
     assert not same.zombie
     child.kill()
     child.wait()
+
+
+HOLES = """
+import ctypes
+from orchestrator.process import give_memory_back
+
+class Facts(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "a", "b", "c", "mapped", "d", "e", "f", "g", "h")]
+
+C = ctypes.CDLL(None)
+C.mallinfo2.restype = Facts
+give_memory_back()
+before = C.mallinfo2().mapped
+for size in range(20, 25):
+    large = bytes(1 << size)
+    assert C.mallinfo2().mapped >= before + (1 << size), size
+    del large
+    assert C.mallinfo2().mapped <= before, size
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="another C library")
+def test_what_was_large_leaves_no_hole(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOLES], cwd=tmp_path, env=CHILD, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

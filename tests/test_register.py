@@ -1,7 +1,9 @@
 """The register: attempts that end together are written together, and none is taken for written that is not."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier, Event
@@ -142,3 +144,92 @@ def test_what_left_the_plan_is_let_go_until_it_comes_back(repo: Repo) -> None:
         assert all([attempt.number for attempt in mine] == [1] for mine in found.values())
     assert made.unsettled({"t1": "A", "t2": "A"}, lambda task: task == "t2").keys() == {"t1"}
     assert made.highest("t2") == 1
+
+
+def packed_attempts(repo: Repo) -> tuple[Register, list[Attempt], str]:
+    """Return a register that has seen its attempts packed and in order, one of them loose again, with their base."""
+    base = repo.commit("a project")
+    made = register(repo)
+    recorded = [made.record(attempt(number, base), [], base) for number in range(3)]
+    repo.git("pack-refs", "--all", "--prune")
+    recorded.append(made.record(attempt(3, base), [], base))
+    assert made.put_back() == {}
+    return made, recorded, base
+
+
+def test_as_long_as_nothing_changed_no_git_is_asked(repo: Repo) -> None:
+    made, recorded, base = packed_attempts(repo)
+    recorded.append(made.record(attempt(4, base), [], base))
+    git, made.git = made.git, Git(repo.root, {"PATH": os.devnull})
+    assert made.put_back() == {}
+    made.git = git
+    repo.git("update-ref", recorded[-1].ref, base)
+    assert set(made.put_back()) == {recorded[-1].ref}
+
+
+def shadowed(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    loose = git_dir / recorded[0].ref
+    loose.parent.mkdir(parents=True)
+    loose.write_text(f"{base}\n")
+    return recorded[0].ref
+
+
+def rewritten(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    packed = git_dir / "packed-refs"
+    facts = packed.stat()
+    with packed.open("r+") as file:
+        text = file.read().replace(recorded[1].commit, base)
+        file.seek(0)
+        file.write(text)
+    os.utime(packed, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    return recorded[1].ref
+
+
+def deleted(git_dir: Path, recorded: list[Attempt], _base: str) -> str:
+    (git_dir / recorded[3].ref).unlink()
+    return recorded[3].ref
+
+
+def linked(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    elsewhere = git_dir / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "1").write_text(f"{base}\n")
+    (git_dir / recorded[2].ref).parent.symlink_to(elsewhere)
+    return recorded[2].ref
+
+
+def pointed(git_dir: Path, recorded: list[Attempt], _base: str) -> str:
+    (git_dir / recorded[3].ref).write_text("ref: refs/heads/main\n")
+    return recorded[3].ref
+
+
+@pytest.mark.parametrize("change", [shadowed, rewritten, deleted, linked, pointed])
+def test_whatever_is_done_to_the_files_of_refs_is_seen(
+    repo: Repo, change: Callable[[Path, list[Attempt], str], str]
+) -> None:
+    made, recorded, base = packed_attempts(repo)
+    changed = change(repo.root / ".git", recorded, base)
+    assert set(made.put_back()) == {changed}
+    assert made.put_back() == {}
+    assert [repo.git("rev-parse", each.ref) for each in recorded] == [each.commit for each in recorded]
+
+
+def test_attempts_at_a_task_that_was_let_go_are_read_again_with_those_made_since(repo: Repo) -> None:
+    base = repo.commit("a project")
+    register(repo).record(attempt(1, base), [], base)
+    made = register(repo)
+    assert made.unsettled({"t1": "A"}, lambda _task: True) == {}
+    made.record(replace(attempt(1, base), number=12), [], base)
+    assert made.unsettled({"t1": "A"}, lambda _task: True) == {}
+    assert [each.number for each in made.of("t1")] == [1, 12]
+    assert (made.highest("t1"), made.highest("t2"), made.of("t2")) == (12, 0, ())
+
+
+def test_a_crowd_of_tasks_is_taken_up_without_naming_each_to_git(repo: Repo) -> None:
+    base = repo.commit("a project")
+    for number in range(600):
+        repo.write(f".git/refs/orchestrator/attempts/t{number}/1", f"{base}\n")
+    register(repo).record(attempt(601, base), [], base)
+    made = register(repo)
+    found = made.unsettled({f"t{number}": "A" for number in range(700)}, lambda _task: False)
+    assert found.keys() == {f"t{number}" for number in (*range(600), 601)}

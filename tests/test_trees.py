@@ -2,6 +2,9 @@
 
 import itertools
 import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +14,8 @@ from orchestrator.repo import snapshot
 from orchestrator.repo.commits import Draft, build
 from orchestrator.repo.git import Git
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.trees import REGULAR, Change, blob_id, blobs, entries
+from orchestrator.repo.standby import Found
+from orchestrator.repo.trees import REGULAR, Change, blob_id, blobs, children, entries
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,3 +66,26 @@ def test_names_that_are_no_text_come_back_as_they_were(repo: Repo) -> None:
     git, commit = built(repo, {f"d/{name}": b"x"})
     assert set(entries(git, commit, [f"d/{name}"])) == {f"d/{name}"}
     assert os.fsencode(next(iter(entries(git, commit)))) == b"d/\xff\xc3"
+
+
+@dataclass
+class Counting:
+    """A git that holds any tree, each with a file of the tree's own name, and counts how often each is read."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def read(self, names: Sequence[str]) -> list[Found | None]:
+        self.asked.update(names)
+        return [Found(name, "tree", f"100644 {name}\0".encode() + bytes(20)) for name in names]
+
+
+def test_a_tree_is_kept_as_long_as_somebody_asks_for_it() -> None:
+    git = Counting()
+    for number in range(1_000):
+        tree, often = f"{number:040x}", "f" * 40
+        assert [name for name, _ in children(git, tree)] == [tree]
+        assert [name for name, _ in children(git, often)] == [often]
+    assert git.asked["f" * 40] == 1
+    children(git, f"{999:040x}")
+    children(git, f"{0:040x}")
+    assert (git.asked[f"{999:040x}"], git.asked[f"{0:040x}"]) == (1, 2)

@@ -97,7 +97,7 @@ def _blocking(now: Situation) -> Iterator[str]:
 def _next(documents: Documents, first: Sequence[str], stuck: Mapping[str, str]) -> Iterator[str]:
     """What a person or an agent wrote as next, then the plan's own order with what holds a task up."""
     now = documents.now
-    lines = [line for line in _said(documents) if owner(now.plan, line) is None]
+    lines = [line for line in _said(documents) if owner(now.plan, line, now.ledger.landed) is None]
     held = {task: f" (held up: {stuck[task]})" if task in stuck else "" for task in first}
     lines += [f"{label(now.plan.tasks[task])}{why}" for task, why in held.items()]
     if now.plan.tasks and not lines:

@@ -26,12 +26,12 @@ def read(text: Text) -> tuple[Progress, ...]:
     return tuple(progress for progress, _item in _read(text))
 
 
-def write(text: Text, items: Sequence[Progress], ours: Callable[[str], bool]) -> Text:
+def write(text: Text, items: Sequence[Progress], ours: Callable[[Progress], bool]) -> Text:
     """These items in the places of ours; what is left over follows the last place."""
     section = text.section("*Progress")
     if section is None:
         return edits.append_section(text, "## Progress", [_line(item, "- ") for item in items]) if items else text
-    held = [(progress, item) for progress, item in _read(text) if ours(progress.title)]
+    held = [(progress, item) for progress, item in _read(text) if ours(progress)]
     if not held:
         return edits.fill(text, section, [_line(item, "- ") for item in items]) if items else text
     return _replaced(text, items, held)

@@ -117,7 +117,7 @@ class State:
             text = _with_row(text, row)
         return self._with(text)
 
-    def with_progress(self, items: Sequence[Progress], ours: Callable[[str], bool]) -> "State":
+    def with_progress(self, items: Sequence[Progress], ours: Callable[[Progress], bool]) -> "State":
         """The program's own items (`ours` says which) replaced by these; a person's lines stay."""
         return self._with(write_progress(self.text, items, ours))
 

@@ -10,7 +10,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.leader.loop import Leader
 from orchestrator.leader.recovery import recover
 from orchestrator.leader.report import Report
-from orchestrator.process import become_subreaper, use_one_arena
+from orchestrator.process import become_subreaper, give_memory_back
 from orchestrator.steps import publish
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
@@ -67,7 +67,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
 
 def run(leader: Leader) -> Report:
     """Carry the plan on from wherever it stands, and say how it ended."""
-    use_one_arena()
+    give_memory_back()
     become_subreaper()
     now = prepare(leader.project, leader.library)
     leader.looked = leader.project.clock.monotonic()

@@ -2,7 +2,7 @@
 
 from orchestrator.process.child import Cause, Ended, Limits, StartError, run
 from orchestrator.process.environ import environment, find, missing
-from orchestrator.process.live import become_subreaper, use_one_arena
+from orchestrator.process.live import become_subreaper, give_memory_back
 from orchestrator.process.tree import reap
 
 __all__ = [
@@ -13,8 +13,8 @@ __all__ = [
     "become_subreaper",
     "environment",
     "find",
+    "give_memory_back",
     "missing",
     "reap",
     "run",
-    "use_one_arena",
 ]

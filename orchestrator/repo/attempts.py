@@ -95,12 +95,11 @@ def draft(attempt: Attempt, changes: Sequence[Change], parent: str, merged: tupl
     return Draft(_message(attempt), tuple(changes), attempt.when, parent=parent, merged=merged)
 
 
-def load(git: Git, task: str = "") -> list[Attempt]:
-    """Return the recorded attempts, of one task or of all, by task and number; a ref that is none is passed over."""
-    scope = f"{ROOT}/{task}/" if task else f"{ROOT}/"
-    output = git.run(
-        "for-each-ref", "--format=%(refname)%1f%(objectname)%1f%(committerdate:unix)%1f%(contents)%00", scope
-    )
+def load(git: Git, *tasks: str) -> list[Attempt]:
+    """Return the recorded attempts, of `tasks` or of all, by task and number; a ref that is none is passed over."""
+    scopes = [f"{ROOT}/{task}/" for task in tasks]
+    form = "--format=%(refname)%1f%(objectname)%1f%(committerdate:unix)%1f%(contents)%00"
+    output = git.run("for-each-ref", form, *(scopes or [f"{ROOT}/"]))
     found = (_parse(record.lstrip("\n")) for record in split_records(output) if record.strip("\n"))
     return sorted(filter(None, found), key=lambda attempt: (attempt.task, attempt.number))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from orchestrator.repo.book import Book
 from orchestrator.repo.git import Git, split_records
 
 _REVERTS = re.compile(
@@ -92,14 +93,19 @@ class Ledger:
         workflow: the workflow's name, from the newest commit that has one.
     """
 
-    landed: dict[str, str]
+    landed: Book
     reopened: dict[str, int]
     checkpoint: int
     workflow: str
 
     def with_landed(self, commits: Mapping[str, str], checkpoint: int, workflow: str) -> "Ledger":
         """Return the ledger after `commits` (task to the commit that landed it, in order) on top of it."""
-        return Ledger({**self.landed, **commits}, self.reopened, max(checkpoint, self.checkpoint), workflow)
+        landed = self.landed.copy()
+        landed.update(commits)
+        return Ledger(landed, self.reopened, max(checkpoint, self.checkpoint), workflow)
+
+
+NOTHING = Ledger(Book(), {}, 0, "")
 
 
 def ledger(git: Git, tip: str, known: tuple[str, Ledger] | None = None) -> Ledger:
@@ -111,7 +117,7 @@ def ledger(git: Git, tip: str, known: tuple[str, Ledger] | None = None) -> Ledge
         fresh = list(walk(git, tip, "--reverse", "--topo-order", f"^{known[0]}"))
         if _continues(known[0], fresh) and not reverts(git, tip, f"^{known[0]}"):
             return _fold(fresh, {}, known[1])
-    return _fold(walk(git, tip, "--reverse", "--topo-order"), reverts(git, tip), Ledger({}, {}, 0, ""))
+    return _fold(walk(git, tip, "--reverse", "--topo-order"), reverts(git, tip), NOTHING)
 
 
 def _continues(commit: str, later: Sequence[Entry]) -> bool:
@@ -121,7 +127,7 @@ def _continues(commit: str, later: Sequence[Entry]) -> bool:
 
 
 def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before: Ledger) -> Ledger:
-    landed, reopened = dict(before.landed), dict(before.reopened)
+    landed, reopened = before.landed.copy(), dict(before.reopened)
     numbers: dict[str, list[tuple[str, int]]] = {}
     checkpoint, workflow = before.checkpoint, before.workflow
     for entry in entries:

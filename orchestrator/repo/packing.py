@@ -12,7 +12,7 @@ _PACKS = 40  # git's own default, gc.autoPackLimit, is 50
 # Of a folder of 20,000 files a whole version takes 360 KiB: with the 50 steps that are usual, 7 KiB of it a task. The
 # newest versions stand first; one read of the oldest takes 0.1 s.
 _DEPTH = 250
-_REFS = 500  # 10,000 loose refs are read in 115 ms, packed ones in 21
+_REFS = 200  # 10,000 loose refs are read in 115 ms, packed ones in 21; the loose ones alone are read again and again
 
 
 def tidy(git: Git, place: Place) -> None:
@@ -22,8 +22,11 @@ def tidy(git: Git, place: Place) -> None:
         GitError: git cannot, for example because the disk is full; nothing is lost.
     """
     if sum(1 for _ in (place.git_dir / "objects" / "pack").glob("pack-*.pack")) > _PACKS:
-        # A small window finds what matters: the same document before and after one task.
-        git.run("repack", "--geometric=2", "-d", "-q", "--window=2", f"--depth={_DEPTH}", "--no-write-bitmap-index")
+        # A small window finds what matters: the same document before and after one task. Without `-n` git would list
+        # all refs for old web servers: 40 ms after 10,000 attempts.
+        git.run(
+            "repack", "-n", "--geometric=2", "-d", "-q", "--window=2", f"--depth={_DEPTH}", "--no-write-bitmap-index"
+        )
     loose = place.git_dir / ROOT
     if loose.is_dir() and sum(1 for _ in loose.iterdir()) > _REFS:
         git.run("pack-refs", "--all", "--prune")

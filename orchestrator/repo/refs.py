@@ -12,6 +12,7 @@ from orchestrator.repo.git import Git, GitError
 from orchestrator.workspace import sync_folder
 
 OURS = "refs/orchestrator"
+_LONGEST = 100  # bytes of a ref's file: an id has 64 at most
 _SAME_TIME = 0.1  # seconds within which two changes may bear one time
 ZERO = "0" * 40  # a ref that is not there; never handed to git, whose ids may be longer
 
@@ -122,6 +123,38 @@ def changed(git_dir: Path, folder: str, now: datetime) -> tuple[object, ...] | N
             return None
         looks.append((facts.st_ino, facts.st_mtime_ns, facts.st_size) if facts else None)
     return tuple(looks)
+
+
+def packed(git_dir: Path) -> tuple[int, ...]:
+    """Return what is another whenever the packed refs are; nobody can set a file's ctime back."""
+    try:
+        facts = (git_dir / "packed-refs").lstat()
+    except FileNotFoundError:
+        return ()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def loose(git_dir: Path, folder: str) -> dict[str, str]:
+    """Return what stands in a file for each ref below `folder`, by its name from there."""
+    found = {}
+    top = os.fsencode(git_dir / folder)
+    for place, folders, files in os.walk(top):
+        for name in [*files, *(name for name in folders if os.path.islink(os.path.join(place, name)))]:  # noqa: PTH114, PTH118
+            path = os.path.join(place, name)  # noqa: PTH118
+            if not name.endswith(b".lock"):
+                found[os.fsdecode(path[len(top) + 1 :])] = _said(path)
+    return found
+
+
+def _said(path: bytes) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            return os.read(handle, _LONGEST).decode("ascii", "replace").strip()
+        finally:
+            os.close(handle)
+    except OSError:  # a link, a pipe, or packed at this moment
+        return ""
 
 
 def make_durable(git_dir: Path, *refs: str) -> None:

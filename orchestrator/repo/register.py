@@ -4,21 +4,22 @@ An agent can write refs, so what a leader recorded itself is believed before wha
 the same moment are written by one git process and share one wait for the disk.
 """
 
-import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from orchestrator.repo.attempts import ROOT, Attempt, draft, load, named
+from orchestrator.repo.book import Book, written
 from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.refs import OURS, ZERO, Move, make_durable, move
+from orchestrator.repo.refs import OURS, ZERO, Move, loose, make_durable, move, packed
 from orchestrator.repo.trees import Change
 
 _PATIENCE = 0.2  # seconds an attempt waits at most for others that are about to be recorded
+_FEW = 500  # tasks that are named to git one by one
 
 
 @dataclass
@@ -48,11 +49,11 @@ class Register:
     git: Git
     place: Place
     objects: ObjectFolders
-    _tips: dict[str, str] = field(default_factory=dict)  # ref to commit, of every attempt ever recorded
+    _tips: Book = field(default_factory=Book)  # name to commit, of every attempt ever recorded
     _open: dict[str, list[Attempt]] = field(default_factory=dict)  # of the tasks that have not landed
-    _doubtful: set[str] = field(default_factory=set)  # refs that were to be written when the disk failed
-    _settled: set[str] = field(default_factory=set)
-    _highest: dict[str, int] = field(default_factory=dict)
+    _doubtful: set[str] = field(default_factory=set)  # names of refs that were to be written when the disk failed
+    _highest: dict[str, int] = field(default_factory=dict)  # of the planned tasks, and those that were asked for
+    _looked: tuple[tuple[int, ...], dict[str, str]] | None = None  # how the refs lie on the disk if they are in order
     _read: bool = False
     _planned: Collection[str] = ()
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -64,16 +65,15 @@ class Register:
         """Read what is recorded; once."""
         with self._lock:
             if not self._read:
-                self._tips = self._now()  # also what is none of ours: no attempt from now on put it there
-                for task, number in filter(None, map(named, self._tips)):
-                    self._highest[task] = max(number, self._highest.get(task, 0))
-                self._settled = set(self._highest)
+                looked = self._look()
+                self._tips = Book(self._now())  # also what is none of ours: no attempt from now on put it there
+                self._keep_look(looked)
                 self._read = True
 
     def knows(self, task: str, number: int) -> bool:
         """Whether that attempt is recorded."""
         self.start()
-        return f"{ROOT}/{task}/{number}" in self._tips
+        return f"{task}/{number}" in self._tips
 
     def unsettled(self, planned: Collection[str], settled: Callable[[str], bool]) -> Mapping[str, Sequence[Attempt]]:
         """Return the attempts, oldest first, of the planned tasks that are not `settled`; the others' are let go.
@@ -86,41 +86,45 @@ class Register:
         self.start()
         with self._lock:
             for task in [task for task in self._open if task not in planned or settled(task)]:
-                self.settle(task)
+                del self._open[task]
             if planned is not self._planned:
-                self._take_up([task for task in self._settled if task in planned and not settled(task)])
+                self._highest = self._numbers(planned)
+                self._take_up([task for task in self._highest if task not in self._open and not settled(task)])
                 self._planned = planned
             return {task: tuple(attempts) for task, attempts in self._open.items()}
+
+    def _numbers(self, tasks: Collection[str]) -> dict[str, int]:
+        """Return the highest number of each of `tasks` that has one."""
+        found = {task: number for task, number in self._highest.items() if task in tasks}
+        for task, number in filter(None, (named(f"{ROOT}/{name}") for name in self._tips)):
+            if task in tasks:
+                found[task] = max(number, found.get(task, 0))
+        return found
 
     def _take_up(self, tasks: Sequence[str]) -> None:
         """Read what is recorded of `tasks`: in one go where there are several."""
         if not tasks:
             return
-        wanted = set(tasks)
-        self._settled -= wanted
-        self._open |= {task: [] for task in tasks}
-        for attempt in load(self.git, tasks[0] if len(tasks) == 1 else ""):
-            if attempt.task in wanted and self._tips.get(attempt.ref) == attempt.commit:
-                self._open[attempt.task].append(attempt)
+        found: dict[str, list[Attempt]] = {task: [] for task in tasks}
+        for attempt in load(self.git, *(tasks if len(tasks) <= _FEW else ())):
+            if attempt.task in found and self._tips.get(_name(attempt)) == attempt.commit:
+                found[attempt.task].append(attempt)
+        self._open |= found
 
     def of(self, task: str) -> Sequence[Attempt]:
         """Return every attempt at `task`, oldest first."""
-        self.start()
         with self._lock:
-            if task in self._settled:
+            if task not in self._open and self.highest(task):
                 self._take_up([task])
             return tuple(self._open.get(task, ()))
 
     def highest(self, task: str) -> int:
         """Return the highest number an attempt at `task` ever had; 0 for none."""
         self.start()
-        return self._highest.get(task, 0)
-
-    def settle(self, task: str) -> None:
-        """Keep only the number of a landed task's attempts in mind: a long run does not grow by what it has done."""
         with self._lock:
-            if self._open.pop(task, None):
-                self._settled.add(task)
+            if task not in self._highest and task not in self._planned:
+                self._highest |= self._numbers({task})
+            return self._highest.get(task, 0)
 
     def record(self, attempt: Attempt, changes: Sequence[Change], parent: str, merged: tuple[str, ...] = ()) -> Attempt:
         """Write `attempt` as a commit on `parent` and point its ref there; durable when it returns. From any thread.
@@ -168,7 +172,7 @@ class Register:
             # Whoever waits for one of them must not take it for written.
             for entry in entries:
                 entry.error = entry.error or error
-        self._doubtful |= {entry.attempt.ref for entry in entries if entry.error}
+        self._doubtful |= {_name(entry.attempt) for entry in entries if entry.error}
 
     def _write_all(self, entries: Sequence[_Entry]) -> None:
         try:
@@ -194,30 +198,64 @@ class Register:
             entry.error = error
 
     def _note(self, attempt: Attempt) -> None:
-        self._tips[attempt.ref] = attempt.commit
-        self._highest[attempt.task] = max(attempt.number, self._highest.get(attempt.task, 0))
-        mine = self._open.setdefault(attempt.task, [])
-        mine[:] = sorted([*(a for a in mine if a.number != attempt.number), attempt], key=lambda a: a.number)
+        before = self.highest(attempt.task)
+        self._tips[_name(attempt)] = attempt.commit
+        self._highest[attempt.task] = max(attempt.number, before)
+        if self._looked:
+            self._looked[1][_name(attempt)] = attempt.commit
+        if attempt.task in self._open or not before:  # else it was let go, and is read again when it is asked for
+            mine = self._open.setdefault(attempt.task, [])
+            mine[:] = sorted([*(a for a in mine if a.number != attempt.number), attempt], key=lambda a: a.number)
 
     def put_back(self) -> dict[str, str]:
         """Make every attempt's ref say again what was recorded; return the refs that said something else, and why."""
         with self._lock:
             self.start()
-            now = self._now()
-            changed = {ref for ref, _tip in now.items() ^ self._tips.items()} - self._doubtful
-            for ref in sorted(changed):
-                tip = now.get(ref)
+            looked = self._look()
+            if looked and looked == self._looked:
+                return {}
+            changed = {name: tip for name, tip in self._changed().items() if name not in self._doubtful}
+            for name, tip in sorted(changed.items()):
                 kept = [Move(f"{OURS}/lost/attempt-{tip[:12]}", tip)] if tip else []
-                move(self.git, [*kept, Move(ref, self._tips.get(ref, ZERO))], "undo a change of an attempt's ref")
-            return dict.fromkeys(sorted(changed), "an attempt's ref was changed")
+                back = Move(f"{ROOT}/{name}", self._tips.get(name, ZERO))
+                move(self.git, [*kept, back], "undo a change of an attempt's ref")
+            self._keep_look(None if changed else looked)
+            return dict.fromkeys((f"{ROOT}/{name}" for name in sorted(changed)), "an attempt's ref was changed")
 
-    def _now(self) -> dict[str, str]:
-        output = os.fsdecode(self.git.run("for-each-ref", "--format=%(refname) %(objectname)", f"{ROOT}/"))
-        return dict(line.split(" ", 1) for line in output.split("\n") if line)
+    def _changed(self) -> dict[str, str]:
+        """Return the refs that do not say what was recorded, by name, with what they say; nothing where one is gone."""
+        said = self._now()
+        changed = {name: tip for name, tip in written(said) if self._tips.get(name) != tip}
+        if said.count(b"\n") - len(changed) < len(self._tips):
+            there = Book(said)
+            changed |= {name: "" for name in self._tips if name not in there}
+        return changed
+
+    def _look(self) -> tuple[tuple[int, ...], dict[str, str]] | None:
+        """Return how the refs lie on the disk: the packed ones by the look of their file. None where that is unknown.
+
+        Few are ever loose, so that this takes as long after ten thousand attempts as after ten.
+        """
+        git_dir = self.place.git_dir
+        return None if (git_dir / "reftable").exists() else (packed(git_dir), loose(git_dir, ROOT))
+
+    def _keep_look(self, looked: tuple[tuple[int, ...], dict[str, str]] | None) -> None:
+        sound = looked and all(self._tips.get(name) == said for name, said in looked[1].items())
+        self._looked = looked if sound else None
+
+    def _now(self) -> bytes:
+        """Return what the refs say now, as a book's text."""
+        return self.git.run("for-each-ref", "--format=%(refname:lstrip=3)%00%(objectname)", f"{ROOT}/")
 
     def forget(self, attempt: Attempt) -> None:
         """Delete the ref of an attempt that is not to count: a person's own try that was red."""
         with self._lock:
             move(self.git, [Move(attempt.ref, ZERO)], f"{attempt.task} did not land")
-            self._tips.pop(attempt.ref, None)
+            self._tips.pop(_name(attempt), None)
             self._open.pop(attempt.task, None)
+            self._looked = None
+
+
+def _name(attempt: Attempt) -> str:
+    """Return how the register calls an attempt: by its ref, from the folder of all of them."""
+    return f"{attempt.task}/{attempt.number}"

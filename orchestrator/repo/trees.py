@@ -3,7 +3,6 @@
 import os
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -44,30 +43,46 @@ class Change:
 
 
 class _Memory(Generic[_Value]):
-    """What was read by object id, which always means the same; the oldest is forgotten beyond `most` (any unit)."""
+    """What was read by object id, which always means the same, as long as somebody asks for it.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: OrderedDict[str, tuple[_Value, int]] = OrderedDict()
-        self._size = 0
+    It lives in two generations: what is asked for belongs to the young one, which becomes the old one when it is `most`
+    large (any unit) or has been asked `often`; what was not asked for since the last time is forgotten then.
+    """
+
+    def __init__(self, most: int, often: int) -> None:
+        self._most, self._often = most, often
+        self._young: dict[str, tuple[_Value, int]] = {}
+        self._old: dict[str, tuple[_Value, int]] = {}
+        self._size = self._asked = 0
         self._lock = threading.Lock()
 
-    def get(self, name: str) -> _Value | None:
-        """Return what is held under `name`, or None."""
-        held = self._held.get(name)
-        return held[0] if held else None
+    def known(self, names: Iterable[str]) -> dict[str, _Value]:
+        """Return what is held of `names`: one question, however many they are."""
+        with self._lock:
+            self._asked += 1
+            found = {name: held for name in names if (held := self._young.get(name) or self._old.get(name))}
+            for name, held in found.items():
+                self._hold(name, held)
+        return {name: held[0] for name, held in found.items()}
 
     def put(self, name: str, value: _Value, size: int) -> None:
         """Hold `value`, which counts `size`."""
         with self._lock:
-            self._size += size - self._held.pop(name, (value, 0))[1]
-            self._held[name] = (value, size)
-            while self._size > self._most and len(self._held) > 1:
-                self._size -= self._held.popitem(last=False)[1][1]
+            self._hold(name, (value, size))
+
+    def _hold(self, name: str, held: tuple[_Value, int]) -> None:
+        if name in self._young:
+            return
+        if self._size > self._most or self._asked > self._often:
+            self._old, self._young = self._young, {}
+            self._size = self._asked = 0
+        self._young[name] = held
+        self._size += held[1]
 
 
-_TREES: _Memory[str] = _Memory(20_000)
-_LISTINGS: "_Memory[tuple[tuple[str, Entry], ...]]" = _Memory(50_000)
+# A leader over one project for years must not keep the trees of its past: the soak holds that against it.
+_TREES: _Memory[str] = _Memory(500, 10_000)
+_LISTINGS: "_Memory[tuple[tuple[str, Entry], ...]]" = _Memory(25_000, 50)
 
 
 def entries(git: Git, commit: str, paths: Iterable[str] = ()) -> dict[str, Entry]:
@@ -87,7 +102,7 @@ def tree_of(git: Git, commit: str) -> str:
     Raises:
         GitError: there is no such commit.
     """
-    known = _TREES.get(commit)
+    known = _TREES.known([commit]).get(commit)
     if known is None:
         found = git.look_up([f"{commit}^{{tree}}"])[0]
         if found is None:
@@ -132,7 +147,7 @@ def children(git: Git, tree: str) -> tuple[tuple[str, Entry], ...]:
 
 
 def _children(git: Git, trees: Sequence[str]) -> dict[str, tuple[tuple[str, Entry], ...]]:
-    listed = {tree: known for tree in trees if (known := _LISTINGS.get(tree)) is not None}
+    listed = _LISTINGS.known(trees)
     missing = [tree for tree in trees if tree not in listed]
     for tree, found in zip(missing, git.read(missing), strict=True):
         if found is None or found.kind != "tree":
@@ -196,11 +211,16 @@ def all_differences(git: Git, pairs: Sequence[tuple[str, str]]) -> list[list[Cha
 
 
 def _trees(git: Git, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    unknown = sorted({commit for pair in pairs for commit in pair if _TREES.get(commit) is None})
-    for commit, found in zip(unknown, git.look_up([f"{commit}^{{tree}}" for commit in unknown]), strict=True):
-        if found is not None and _ID.fullmatch(commit):
-            _TREES.put(commit, found.id, 1)
-    return [(tree_of(git, old), tree_of(git, new)) for old, new in pairs]
+    names = sorted({commit for pair in pairs for commit in pair})
+    known = _TREES.known(names)
+    unknown = [name for name in names if name not in known]
+    for name, found in zip(unknown, git.look_up([f"{name}^{{tree}}" for name in unknown]), strict=True):
+        if found is None:
+            raise GitError("cat-file", 1, f"{name} is no commit")
+        known[name] = found.id
+        if _ID.fullmatch(name):
+            _TREES.put(name, found.id, 1)
+    return [(known[old], known[new]) for old, new in pairs]
 
 
 def _changes(records: Sequence[str]) -> Iterator[Change]:

@@ -1,6 +1,6 @@
 """What the next commit says: TODO, state, result and checkpoint as they are after one more thing happened. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -47,6 +47,7 @@ class Chapter:
 
     Attributes:
         landed: tasks that had landed before to their commit, oldest first; not those of commits still being built.
+        ever: every task that has landed, those that have left the plan included.
         blocked: task to reason, for the state file's blocking issues.
         running: tasks at work, marked as current.
         shelf: the checkpoint files in the tree, oldest first.
@@ -69,6 +70,7 @@ class Chapter:
     every: str | int = "task"
     keep: int = 20
     counted: Tally | None = None
+    ever: Container[str] = ()
 
     @property
     def tally(self) -> Tally:
@@ -150,7 +152,7 @@ def _state(chapter: Chapter, happened: Happened, phase: str, *, checkpoint: bool
     if checkpoint:
         state = state.with_field("Last checkpoint", stamp(chapter.now))
     state = state.with_phase_rows(_rows(chapter, phase))
-    state = state.with_progress(_progress(chapter, phase), lambda title: owner(chapter.plan, title) is not None)
+    state = state.with_progress(_progress(chapter, phase), lambda item: _is_ours(chapter, item))
     state = state.with_blocking(chapter.blocked)
     decided = [f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed}`)" for line in happened.decisions]
     return state.with_decisions(decided, lambda words: words.endswith("`)"), _DECISIONS) if decided else state
@@ -185,13 +187,17 @@ def label(task: Task) -> str:
     return task.title if task_id.slug(task.title) == task.id else f"{task.id}: {task.title}"
 
 
-def owner(plan: Plan, words: str) -> str | None:
-    """Return the task that a progress line speaks of, or None where it is a person's own line."""
-    name = words.partition(":")[0].strip().strip("`")
-    if name in plan.tasks:
-        return name
-    slug = task_id.slug(words)
-    return slug if slug in plan.tasks else None
+def _is_ours(chapter: Chapter, item: Progress) -> bool:
+    """Whether the program wrote a line: also one of what landed and left the plan, or the file would always grow."""
+    return owner(chapter.plan, item.title, chapter.ever if item.done else ()) is not None
+
+
+def owner(plan: Plan, words: str, ever: Container[str]) -> str | None:
+    """Return the task, of `plan` or `ever` landed, that a line speaks of, or None where it is a person's own line."""
+    for name in (words.partition(":")[0].strip().strip("`"), task_id.slug(words)):
+        if name in plan.tasks or name in ever:
+            return name
+    return None
 
 
 def _progress(chapter: Chapter, phase: str) -> list[Progress]:

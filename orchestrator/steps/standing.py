@@ -121,7 +121,14 @@ class Situation:
         plan = replace(self.plan, tasks={task.id: task for task in todo.tasks}, specs=specs)
         ids = {task: blob for task, blob in self.results.ids.items() if task not in answers}
         results = replace(self.results, commit=commit, ids=ids, landed=known.landed)
-        return Situation(commit, todo, state, plan, known, results, self.spec_ids)
+        made = Situation(commit, todo, state, plan, known, results, self.spec_ids)
+        vars(made)["landed"] = self.landed | {task: known.landed[task] for task in answers}
+        return made
+
+    @cached_property
+    def landed(self) -> dict[str, str]:
+        """The plan's tasks that have landed, with their commits, oldest first."""
+        return self.ledger.landed.among(self.plan.tasks)
 
     @cached_property
     def phase(self) -> str:
@@ -140,10 +147,10 @@ class Situation:
 
     @cached_property
     def _standing(self) -> Standing:
-        answered = [task for task in self.results if task in self.plan.tasks and task not in self.ledger.landed]
+        answered = [task for task in self.results if task in self.plan.tasks and task not in self.landed]
         dead = [task for task in answered if self.results[task].status is Status.DEAD]
         return Standing(
-            done=frozenset(filter(self.ledger.landed.__contains__, self.plan.tasks)),
+            done=frozenset(self.landed),
             dropped=planning.dropped(self.todo),
             dead=frozenset(dead),
         )
@@ -198,8 +205,8 @@ def recalled(git: Git, commit: str, todo: Todo) -> Ledger:
     memory = recall(git.directory / ".git")
     if memory is not None:
         known = ledger(git, commit, memory)
-        landed, done = known.landed, Mark.DONE
-        if not [task for task in todo.tasks if (task.mark is done) != (task.id in landed)]:
+        ticked = {task.id for task in todo.tasks if task.mark is Mark.DONE}
+        if ticked == known.landed.among({task.id for task in todo.tasks}).keys():
             return known
     return ledger(git, commit)
 

@@ -8,9 +8,11 @@ from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
+from orchestrator.errors import DocumentError
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
-from orchestrator.repo.history import ledger
+from orchestrator.repo.git import Git
+from orchestrator.repo.history import Ledger, ledger
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.contradictions import refuse_contradictions, refuse_early_completion, ticked_by_hand
 from orchestrator.steps.message import Facts, message
@@ -23,6 +25,7 @@ from orchestrator.steps.standing import (
     Situation,
     no_plan,
     phases_in,
+    recalled,
     result_path,
     spec_path,
 )
@@ -124,8 +127,8 @@ def adopt_ticks(project: Project, now: Situation) -> str | None:
     Raises:
         DocumentError: what is committed contradicts what is landed.
     """
-    refuse_contradictions(now.todo, now.state, now.plan, now.ledger.landed)
-    by_hand = ticked_by_hand(now.todo, now.ledger.landed)
+    refuse_contradictions(now.todo, now.state, now.plan, now.landed)
+    by_hand = ticked_by_hand(now.todo, now.landed)
     if not by_hand:
         return None
     pairs = [("Task", task) for task in by_hand] + [("Approved-by", _person(project))]
@@ -162,13 +165,22 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
         if result_path(task.id) in documents:
             Result.parse(documents[result_path(task.id)], result_path(task.id))
     plan = planning.build(todo, specs, project.config.phases or phases_in(state), TODO)
-    known = ledger(project.git, old)
+    known = _known(project.git, old)
     refuse_contradictions(todo, state, plan, known.landed)
     if state is not None and STATE in found.written:
         before = blobs(project.git, [f"{old}:{STATE}"]).get(f"{old}:{STATE}")
         refuse_early_completion(state, State.parse(before, STATE) if before else None, plan, known.landed)
     phase = state.phase if state else plan.phases[0]
     return ticked_by_hand(todo, known.landed), known.workflow or project.place.root.name, phase
+
+
+def _known(git: Git, commit: str) -> Ledger:
+    """Return the ledger at `commit`: for an edit, the whole history is read only where nothing right is remembered."""
+    read = blobs(git, [f"{commit}:{TODO}"])
+    try:
+        return recalled(git, commit, Todo.parse(read[f"{commit}:{TODO}"], TODO))
+    except (KeyError, DocumentError):  # there is none, or one that this very edit mends
+        return ledger(git, commit)
 
 
 def _after(project: Project, old: str, found: Edits) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from orchestrator.documents.todo import Todo
 from orchestrator.errors import OrchestratorError
 from orchestrator.plan import COMPLETE, Standing
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import Ledger
+from orchestrator.repo.history import NOTHING
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import Entry, blobs, entries
 from orchestrator.steps.standing import (
@@ -93,7 +93,7 @@ def look(sources: Sources) -> Situation | None:
         return None
     todo = Todo.parse(read[TODO], TODO)
     state = State.parse(read[STATE], STATE) if STATE in read else None
-    known = recalled(sources.git, sources.tip, todo) if sources.tip else Ledger({}, {}, 0, "")
+    known = recalled(sources.git, sources.tip, todo) if sources.tip else NOTHING
     tasks = [task.id for task in todo.tasks if task.id not in known.landed]
     found |= _found(sources, [path for task in tasks for path in (spec_path(task), result_path(task))])
     shelf = _shelf(sources, found, tasks)

@@ -8,7 +8,7 @@ from orchestrator import plan as planning
 from orchestrator.plan import Plan, Standing
 from orchestrator.repo.attempts import Fate, load
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.history import NOTHING, Ledger, ledger
 from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import Claim, at_work, claims
@@ -73,7 +73,7 @@ class NextTask:
 def history(git: Git) -> Ledger:
     """Return what the history says, nothing where there is no commit yet."""
     tip = resolve(git, "HEAD")
-    return ledger(git, tip) if tip else Ledger({}, {}, 0, "")
+    return ledger(git, tip) if tip else NOTHING
 
 
 def board(root: Path, git: Git, phases: tuple[str, ...]) -> Board:

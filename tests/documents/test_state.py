@@ -51,7 +51,7 @@ def test_every_edit_changes_its_lines_alone() -> None:
 def test_an_edit_that_says_the_same_changes_nothing() -> None:
     state = State.parse(SEED)
     same = state.with_field("Current phase", state.phase).with_phase_rows(state.phases).with_blocking({})
-    assert same.with_progress(state.progress, lambda _title: True).render() == SEED
+    assert same.with_progress(state.progress, lambda _item: True).render() == SEED
 
 
 def test_padding_of_a_table_stays_where_it_can() -> None:
@@ -71,13 +71,13 @@ def test_progress_keeps_a_persons_lines_and_notes_move_with_their_item() -> None
         Progress("four", done=False, current=True),
     ]
     state = State.parse(source.encode()).with_progress(
-        [*items, Progress("five", done=False)], lambda title: title != "mine"
+        [*items, Progress("five", done=False)], lambda item: item.title != "mine"
     )
     assert state.render().decode().partition("prose\n")[2] == (
         "* [x] two (committed: abc)\n- [ ] mine\n\n* [ ] one\n  note of one\n"
         "* [ ] four  <-- CURRENT\n* [ ] five\n\nend\n"
     )
-    fewer = State.parse(source.encode()).with_progress([], lambda title: title != "mine")
+    fewer = State.parse(source.encode()).with_progress([], lambda item: item.title != "mine")
     assert fewer.render().decode().partition("prose\n")[2] == "  note of one\n- [ ] mine\n\n\nend\n"
 
 
@@ -105,7 +105,7 @@ def test_sections_are_made_where_they_are_missing() -> None:
         .with_blocking({})
         .with_decisions(["d"], lambda _: False, 40)
     )
-    state = state.with_progress([Progress("t", done=False)], lambda _title: True)
+    state = state.with_progress([Progress("t", done=False)], lambda _item: True)
     assert state.render() == (
         b"**Current phase**: A\n\n## Phase Status\n| Phase | Status | Entered | Completed |\n"
         b"|---|---|---|---|\n"

@@ -44,7 +44,7 @@ def state(parsed: State, before: bytes) -> None:
         lambda old: old.with_field("Current phase", "TESTING"),
         lambda old: old.with_field("Fuzz", "new"),
         lambda old: old.with_phase_rows([row]),
-        lambda old: old.with_progress(items, lambda name: name.partition(":")[0] in {"one", "a", "b"}),
+        lambda old: old.with_progress(items, lambda item: item.title.partition(":")[0] in {"one", "a", "b"}),
         lambda old: old.with_blocking({"key": _words(random.Random(1))}),  # noqa: S311
         lambda old: old.with_blocking({}),
     ]
