@@ -77,6 +77,7 @@ class Leader:
     _held: dict[str, float] = field(default_factory=dict)
     _held_for: set[str] = field(default_factory=set)
     _landing: threading.Thread | None = None
+    _tidying: threading.Thread | None = None
     _halt: threading.Event = field(default_factory=threading.Event)
     _stops: int = 0
     _deadline: float = float("inf")
@@ -110,8 +111,8 @@ class Leader:
         finally:
             engine.close()
             self._halt.set()
-            if self._landing:
-                self._landing.join()
+            for beside in filter(None, (self._landing, self._tidying)):
+                beside.join()
             project.worktrees.close()
         if self._error:
             raise self._error
@@ -291,7 +292,6 @@ class Leader:
         def work() -> None:
             try:
                 outcome = land(self.project, self.library, waiting, running, self._halt)
-                self._tidy()
             except Exception as error:  # noqa: BLE001 - a thread's error must reach the leader, which raises it
                 self.inbox.put(Landed(Outcome(), error))
             else:
@@ -300,11 +300,17 @@ class Leader:
         self._landing = threading.Thread(target=work, name="landing")
         self._landing.start()
 
+    def _tidy_beside(self) -> None:
+        """Tidy in a thread of its own: a landing would else wait for it, once in a while for seconds."""
+        if self._tidying is None or not self._tidying.is_alive():
+            self._tidying = threading.Thread(target=self._tidy, name="tidying")
+            self._tidying.start()
+
     def _tidy(self) -> None:
         """Keep git quick; where it cannot be, say so: nothing depends on it."""
         try:
             tidy(self.project.git, self.project.place)
-        except GitError as error:
+        except (GitError, OSError) as error:
             self.project.say("untidy", why=one_line(str(error)))
 
     def _wait(self, engine: LocalEngine) -> None:
@@ -325,6 +331,7 @@ class Leader:
                 self._fail(message.error)
         elif isinstance(message, Landed):
             self._landing = None
+            self._tidy_beside()
             self.report.landed += message.outcome.landed
             self._after_landing(message.error)
         elif isinstance(message, Stop):

@@ -138,8 +138,7 @@ class Situation:
     @cached_property
     def unsettled(self) -> Sequence[str]:
         """The tasks that something may still happen to, in plan order."""
-        standing = self.standing()
-        return [task for task in self.plan.tasks if not standing.settled(task)]
+        return self.standing().unsettled(self.plan.tasks)
 
     def standing(self) -> Standing:
         """Return what git alone says of each task; who runs what is the leader's to add."""

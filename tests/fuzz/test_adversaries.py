@@ -72,7 +72,7 @@ def test_a_parser_that_ends_the_process_is_seen() -> None:
 
 
 def test_the_command_says_it_to_people_and_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fuzz.__main__.parsers", lambda _folder: planted(len))
+    monkeypatch.setattr("fuzz.parsers.parsers", lambda _folder: planted(len))
     target = tmp_path / "figures.json"
     done = CliRunner().invoke(main, ["measure", "--json", str(target)], catch_exceptions=False)
     assert "| conventions | " in done.output
