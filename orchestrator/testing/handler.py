@@ -55,7 +55,8 @@ def _handle(handler: BaseHTTPRequestHandler, house: House) -> None:
         house.journal.note(number, **facts)
 
     note(request_id=request_id)
-    call = Call(handler.command, place.path, parse_qs(place.query), headers, b"", note)
+    query = {name.removesuffix("[]"): values for name, values in parse_qs(place.query).items()}
+    call = Call(handler.command, place.path, query, headers, b"", note)
     answer = _answer(handler, house, call, request_id)
     note(status=answer.status)
     Wire(handler, house.stopping).send(answer, {"request-id": request_id, **answer.headers})
