@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.testing.checks.kinds import an_object, only
+from orchestrator.testing.checks.kinds import an_object, one_of, only
 from orchestrator.testing.refusal import RefusalError
 from orchestrator.testing.request import breakpoints
 
@@ -17,7 +17,5 @@ def check(body: Mapping[str, Any]) -> None:
         raise RefusalError(f"A maximum of {MOST} blocks with cache_control may be provided. Found {len(found)}.")
     for point in found:
         only(an_object(point, "cache_control"), {"type", "ttl"}, "cache_control")
-        if point.get("type") != "ephemeral":
-            raise RefusalError("cache_control.type: Input should be 'ephemeral'")
-        if point.get("ttl", "5m") not in {"5m", "1h"}:
-            raise RefusalError("cache_control.ttl: Input should be '5m' or '1h'")
+        one_of(point.get("type"), "cache_control.type", "ephemeral")
+        one_of(point.get("ttl", "5m"), "cache_control.ttl", "5m", "1h")

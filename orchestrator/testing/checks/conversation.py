@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.testing.checks.kinds import a_list, a_string, an_object, only
+from orchestrator.testing.checks.kinds import a_list, a_string, an_object, only, tag
 from orchestrator.testing.refusal import RefusalError
 from orchestrator.testing.request import Json, Request, Turn
 
@@ -32,6 +32,7 @@ _WHO: Mapping[str, set[str]] = {
     "user": {"text", "image", "document", "search_result", "tool_result"},
     "system": {"text"},
 }
+_IN_RESULTS = ("text", "image", "document", "search_result", "tool_reference")
 _UNCACHED = {"thinking", "redacted_thinking"}
 
 
@@ -78,9 +79,7 @@ def _check_message(message: Any, where: str) -> None:
 
 
 def _check_block(block: Json, role: str, where: str) -> None:
-    kind = block.get("type")
-    if kind not in _FIELDS:
-        raise RefusalError(f"{where}: Input tag {kind!r} found using 'type' does not match any of the expected tags")
+    kind = tag(block, where, _FIELDS)
     if kind not in _WHO[role]:
         raise RefusalError(f"{where}: `{kind}` blocks cannot be in `{role}` messages")
     only(block, {"type", *_FIELDS[kind], *(() if kind in _UNCACHED else ("cache_control",))}, where)
@@ -101,9 +100,7 @@ def _check_result(content: Any, where: str) -> None:
         return
     for number, block in enumerate(a_list(content, f"{where}.content")):
         place = f"{where}.content.{number}"
-        if an_object(block, place).get("type") not in {"text", "image", "document", "search_result", "tool_reference"}:
-            raise RefusalError(f"{place}: a `tool_result` cannot hold a block of type {block.get('type')!r}")
-        if block["type"] == "text":
+        if tag(an_object(block, place), place, _IN_RESULTS) == "text":
             _check_text(a_string(block.get("text"), f"{place}.text"))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.testing.checks.kinds import a_list, a_string, an_integer, an_object, only
+from orchestrator.testing.checks.kinds import a_list, a_string, an_integer, an_object, one_of, only
 from orchestrator.testing.refusal import RefusalError
 
 _NEEDED = ("model", "messages")
@@ -47,7 +47,7 @@ def check_names(body: Any, *, counting: bool) -> None:
 def check(body: Mapping[str, Any]) -> None:
     """Refuse what a field cannot hold."""
     for name, value in body.items():
-        if name in _CHECKS and value is not None:
+        if name in _CHECKS and (value is not None or name in {*_NEEDED, "max_tokens"}):
             _CHECKS[name](value, name)
 
 
@@ -86,12 +86,12 @@ def _output_config(value: Any, where: str) -> None:
     only(an_object(value, where), {"effort", "format"}, where)
 
 
-def _of(*words: str) -> Callable[[Any, str], None]:
-    def check_word(value: Any, where: str) -> None:
-        if value not in words:
-            raise RefusalError(f"{where}: Input should be {' or '.join(repr(word) for word in words)}")
+def _service_tier(value: Any, where: str) -> None:
+    one_of(value, where, "auto", "standard_only")
 
-    return check_word
+
+def _speed(value: Any, where: str) -> None:
+    one_of(value, where, "standard", "fast")
 
 
 _CHECKS: Mapping[str, Callable[[Any, str], object]] = {
@@ -100,8 +100,8 @@ _CHECKS: Mapping[str, Callable[[Any, str], object]] = {
     "metadata": _metadata,
     "model": a_string,
     "output_config": _output_config,
-    "service_tier": _of("auto", "standard_only"),
-    "speed": _of("standard", "fast"),
+    "service_tier": _service_tier,
+    "speed": _speed,
     "stop_sequences": _stop_sequences,
     "stream": _boolean,
     "system": _system,

@@ -36,6 +36,22 @@ def a_list(value: Any, where: str) -> list[Any]:
     return value
 
 
+def one_of(value: Any, where: str, *words: str) -> str:
+    """The word that `value` is, one of those."""
+    # A tuple, as what stands in a request need not have a hash.
+    if value not in words:
+        raise RefusalError(f"{where}: Input should be {' or '.join(repr(word) for word in words)}")
+    return str(value)
+
+
+def tag(held: Mapping[str, Any], where: str, known: Collection[str]) -> str:
+    """The type that an object says it has, one of those."""
+    kind = held.get("type")
+    if not isinstance(kind, str) or kind not in known:
+        raise RefusalError(f"{where}: Input tag {kind!r} found using 'type' does not match any of the expected tags")
+    return kind
+
+
 def only(held: Mapping[str, Any], known: Collection[str], where: str) -> None:
     """Refuse a key that nobody knows."""
     for name in held:

@@ -6,7 +6,7 @@ The fake wants every property in `required`. The API lets a few be left out; a s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.testing.checks.kinds import an_object, only
+from orchestrator.testing.checks.kinds import a_list, a_string, an_object, only
 from orchestrator.testing.refusal import RefusalError
 
 _WHERE = "output_config.format"
@@ -33,23 +33,31 @@ def check_closed(schema: Mapping[str, Any], where: str) -> None:
     for place, inner in _objects(schema, where):
         if inner.get("additionalProperties") is not False:
             raise RefusalError(f"{place}: For 'object' type, 'additionalProperties' must be explicitly set to false")
-        missing = set(inner.get("properties", ())) ^ set(inner.get("required", ()))
-        if missing:
-            names = ", ".join(sorted(missing))
+        needed = [
+            a_string(name, f"{place}.required") for name in a_list(inner.get("required", []), f"{place}.required")
+        ]
+        if differing := {*inner.get("properties", {})} ^ {*needed}:
+            names = ", ".join(sorted(differing))
             raise RefusalError(f"{place}: 'required' must name each of 'properties', and nothing else: {names}")
 
 
 def _objects(schema: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object's schema with its place, from inside out."""
     if not isinstance(schema, dict):
         return
+    for place, inner in _below(schema, where):
+        yield from _objects(inner, place)
     kinds = schema.get("type")
     if kinds == "object" or (isinstance(kinds, list) and "object" in kinds) or "properties" in schema:
         yield where, schema
-    for name in _MAPS:
-        for key, inner in (schema.get(name) or {}).items():
-            yield from _objects(inner, f"{where}.{name}.{key}")
-    for name in _LISTS:
-        for number, inner in enumerate(schema.get(name) or ()):
-            yield from _objects(inner, f"{where}.{name}.{number}")
-    for name in _ONES:
-        yield from _objects(schema.get(name), f"{where}.{name}")
+
+
+def _below(schema: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    for name, inner in schema.items():
+        place = f"{where}.{name}"
+        if name in _MAPS:
+            yield from ((f"{place}.{key}", each) for key, each in an_object(inner, place).items())
+        elif name in _LISTS:
+            yield from ((f"{place}.{number}", each) for number, each in enumerate(a_list(inner, place)))
+        elif name in _ONES:
+            yield place, inner

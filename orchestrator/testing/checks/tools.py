@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.testing.checks.kinds import a_list, a_string, an_object, only
+from orchestrator.testing.checks.kinds import a_list, a_string, an_object, only, tag
 from orchestrator.testing.checks.schema import check_closed
 from orchestrator.testing.refusal import RefusalError
 
@@ -49,12 +49,10 @@ def check(body: Mapping[str, Any]) -> None:
 
 
 def _check_tool(tool: dict[str, Any], where: str) -> None:
-    kind = tool.get("type") or "custom"
+    kind = a_string(tool.get("type") or "custom", f"{where}.type")
     if kind != "custom":
-        if not a_string(kind, f"{where}.type").startswith(_GIVEN):
-            raise RefusalError(
-                f"{where}: Input tag {kind!r} found using 'type' does not match any of the expected tags"
-            )
+        if not kind.startswith(_GIVEN):
+            tag(tool, where, ())
         if "_toolset_" not in kind:
             _check_name(tool, where)
         return
@@ -74,9 +72,7 @@ def _check_name(tool: dict[str, Any], where: str) -> None:
 
 
 def _check_choice(choice: dict[str, Any], names: list[str], *, offered: bool) -> None:
-    kind = choice.get("type")
-    if kind not in _CHOICES:
-        raise RefusalError(f"tool_choice: Input tag {kind!r} does not match any of: {', '.join(_CHOICES)}")
+    kind = tag(choice, "tool_choice", _CHOICES)
     only(choice, {"type", "disable_parallel_tool_use", *_CHOICES[kind]}, "tool_choice")
     if not offered:
         raise RefusalError("tool_choice: may only be specified while providing tools")

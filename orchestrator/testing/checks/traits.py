@@ -1,6 +1,6 @@
 """What one model takes and another refuses."""
 
-from orchestrator.testing.checks.kinds import an_integer, only
+from orchestrator.testing.checks.kinds import an_integer, one_of, only, tag
 from orchestrator.testing.models import EFFORTS, Model
 from orchestrator.testing.refusal import RefusalError
 from orchestrator.testing.request import Request
@@ -35,17 +35,15 @@ def check_thinking(request: Request, model: Model) -> None:
     wanted = request.body.get("thinking")
     if wanted is None:
         return
-    kind = wanted.get("type")
-    if kind not in _FIELDS:
-        raise RefusalError(f"thinking: Input tag {kind!r} does not match any of: {', '.join(_FIELDS)}")
+    kind = tag(wanted, "thinking", _FIELDS)
     if kind not in model.thinking:
         instead = 'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
         raise RefusalError(
             f'"thinking.type.{kind}" is not supported for this model.{" " + instead if model.efforts else ""}'
         )
     only(wanted, {"type", *_FIELDS[kind]}, "thinking")
-    if wanted.get("display") not in {None, "summarized", "omitted"}:
-        raise RefusalError("thinking.display: Input should be 'summarized' or 'omitted'")
+    if wanted.get("display") is not None:
+        one_of(wanted["display"], "thinking.display", "summarized", "omitted")
     if kind == "enabled":
         _check_budget(request, wanted.get("budget_tokens"))
 
@@ -65,8 +63,7 @@ def check_effort(request: Request, model: Model) -> None:
     effort = (request.body.get("output_config") or {}).get("effort")
     if effort is None:
         return
-    if effort not in EFFORTS:
-        raise RefusalError(f"output_config.effort: Input should be one of {', '.join(EFFORTS)}")
+    one_of(effort, "output_config.effort", *EFFORTS)
     if effort not in model.efforts:
         raise RefusalError(f"output_config.effort: {effort!r} is not supported for {model.id}")
     off = (request.body.get("thinking") or {}).get("type") in {"disabled", "between_tools"}
