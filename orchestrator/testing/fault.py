@@ -13,7 +13,10 @@ _REMEMBERED = 10_000  # conversations whose troubles are counted
 
 
 class Fault(Enum):
-    """One thing that goes wrong; the value says what it does."""
+    """One thing that goes wrong; the value says what it does.
+
+    What needs a stream to go wrong in does nothing to an answer that is whole: ERROR_MIDWAY, TRUNCATED, DOUBLE_STOP.
+    """
 
     # An error instead of an answer.
     RATE_LIMITED = "429, with retry-after in whole seconds"
@@ -53,11 +56,13 @@ class Fault(Enum):
     REFUSAL = "stop_reason refusal, with stop_details and no content"
     EMPTY_CONTENT = "a message that says nothing"
     BROKEN_TOOL_INPUT = "a tool call whose input does not parse"
+    CUT_TOOL_INPUT = "a tool call whose input stops half way, and nothing says so"
     UNKNOWN_TOOL = "a call of a tool that was not offered"
     DUPLICATE_TOOL_IDS = "two tool calls with one id"
     NO_USAGE = "a message without usage"
 
 
+INSTEAD = {Fault.HANG, Fault.RESET}  # there is no answer
 MIDWAY = {Fault.HANG_MIDWAY, Fault.RESET_MIDWAY, Fault.CUT}  # the connection breaks off within the body
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from orchestrator.testing.call import Answer, Call
+from orchestrator.testing.fault import INSTEAD
 from orchestrator.testing.journal import Journal
 from orchestrator.testing.refusal import RefusalError
 from orchestrator.testing.service import Service
@@ -48,7 +49,7 @@ def handling(house: House) -> type[BaseHTTPRequestHandler]:
 def _handle(handler: BaseHTTPRequestHandler, house: House) -> None:
     place = urlsplit(handler.path)
     headers = {name.lower(): value for name, value in handler.headers.items()}
-    number = house.journal.open(handler.command, place.path, headers)
+    number = house.journal.begin(handler.command, place.path, headers)
     request_id = "req_01" + letters(f"{house.service.key}/{number}", 22)
 
     def note(**facts: Any) -> None:
@@ -58,7 +59,8 @@ def _handle(handler: BaseHTTPRequestHandler, house: House) -> None:
     query = {name.removesuffix("[]"): values for name, values in parse_qs(place.query).items()}
     call = Call(handler.command, place.path, query, headers, b"", note)
     answer = _answer(handler, house, call, request_id)
-    note(status=answer.status)
+    if answer.trouble is None or answer.trouble.fault not in INSTEAD:
+        note(status=answer.status)
     Wire(handler, house.stopping).send(answer, {"request-id": request_id, **answer.headers})
 
 

@@ -52,7 +52,7 @@ class Journal:
     _totals: Counter[str] = field(default_factory=Counter)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def open(self, method: str, path: str, headers: Mapping[str, str]) -> int:
+    def begin(self, method: str, path: str, headers: Mapping[str, str]) -> int:
         """Take down a request; the number is for `note`."""
         shown = {name.lower(): value for name, value in headers.items() if name.lower() not in _SECRET}
         with self._changed:

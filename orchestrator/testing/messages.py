@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.testing import spoil, statuses, stream
 from orchestrator.testing.call import Answer, Call
 from orchestrator.testing.checks import check
-from orchestrator.testing.fault import Trouble, Troubles
+from orchestrator.testing.fault import INSTEAD, Trouble, Troubles
 from orchestrator.testing.message import compose
 from orchestrator.testing.models import MODELS
 from orchestrator.testing.refusal import RefusalError
@@ -66,7 +66,8 @@ class Messages:
         self, request: Request, reply: Reply, counted: Input, note: Callable[..., None], trouble: Trouble | None = None
     ) -> Answer:
         message = self._message(request, reply, counted, trouble)
-        note(usage=message.get("usage"))
+        if trouble is None or trouble.fault not in INSTEAD:
+            note(usage=message.get("usage"))
         answer = Answer.of(message, delay=reply.delay, pace=reply.pace, trouble=trouble)
         if not request.stream:
             return answer

@@ -22,7 +22,6 @@ from orchestrator.testing.signing import Seal
 from orchestrator.testing.usage import Cache
 
 LARGEST = 32 << 20  # bytes of a request
-_POLL = 0.05  # seconds within which the server sees that it is to end
 
 
 class FakeAPI:
@@ -62,7 +61,7 @@ class FakeAPI:
         service = Service(key, self._messages, batches, self._troubles)
         self._server = _Server(House(service, self._journal, self._stopping, largest), connections)
         self.url = batches.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name="fake API", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve, name="fake API", daemon=True)
         self._thread.start()
 
     @property
@@ -137,7 +136,7 @@ class FakeAPI:
 
     def _end(self) -> None:
         self._stopping.set()
-        self._server.shutdown()
+        self._server.wake()
         self._thread.join()
         self._server.end()
 
@@ -149,13 +148,23 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, house: House, most: int) -> None:
         super().__init__(("127.0.0.1", 0), handling(house))
         self.error: BaseException | None = None
+        self._stopping = house.stopping
         self._most = most
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
+    def serve(self) -> None:
+        """Take connections, until told to stop; `serve_forever` would look every so often, and be told as late."""
+        while not self._stopping.is_set():
+            self.handle_request()
+
+    def wake(self) -> None:
+        """Let `serve` see that it is to stop."""
+        socket.create_connection(("127.0.0.1", self.server_port)).close()
+
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
-            full = len(self._open) >= self._most
+            full = len(self._open) >= self._most or self._stopping.is_set()
             if not full:
                 self._open.add(request)
         if full:

@@ -12,7 +12,8 @@ from orchestrator.testing.signing import Seal
 _EVENT = b"event: message_start\ndata: %s\n\n"
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>\n"
 _OTHER = {"object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}}]}
-_BROKEN = '{"path": "a.txt", "text": "unfinis'
+_INPUTS = {Fault.BROKEN_TOOL_INPUT: '{"path": a.txt}', Fault.CUT_TOOL_INPUT: '{"path": "a.txt", "text": "unfinis'}
+_CALLS = {*_INPUTS, Fault.UNKNOWN_TOOL, Fault.DUPLICATE_TOOL_IDS}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def spoil(fault: Fault, message: Json, request: Request, seal: Seal) -> Json:
     """The message with something wrong in it; as it was, for faults of another kind."""
     if fault in _PLAIN:
         return _PLAIN[fault](message)
-    if fault in {Fault.BROKEN_TOOL_INPUT, Fault.UNKNOWN_TOOL, Fault.DUPLICATE_TOOL_IDS}:
+    if fault in _CALLS:
         return _with_calls(fault, message, request, seal)
     return message
 
@@ -67,8 +68,8 @@ def _with_calls(fault: Fault, message: Json, request: Request, seal: Seal) -> Js
         name = request.tools[0] if request.tools else "bash"
         thoughts = [block for block in content if is_thinking(block)]
         calls = [call(request, name, {}, len(content), thoughts, seal)]
-    if fault is Fault.BROKEN_TOOL_INPUT:
-        calls[-1] = {**calls[-1], "input": _BROKEN}
+    if fault in _INPUTS:
+        calls[-1] = {**calls[-1], "input": _INPUTS[fault]}
     elif fault is Fault.UNKNOWN_TOOL:
         calls[-1] = {**calls[-1], "name": "no_such_tool"}
     else:

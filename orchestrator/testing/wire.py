@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 
 from orchestrator.testing import stream
 from orchestrator.testing.call import Answer
-from orchestrator.testing.fault import MIDWAY, Fault
+from orchestrator.testing.fault import INSTEAD, MIDWAY, Fault
 
 _SEEN = 0.05  # seconds after which a client has surely read what came before a reset
 _RESETS = struct.pack("ii", 1, 0)
@@ -28,7 +28,7 @@ class Wire:
         fault = answer.trouble.fault if answer.trouble else None
         if not self._wait(answer.delay):
             return
-        if fault in {Fault.HANG, Fault.RESET}:
+        if fault in INSTEAD:
             self._break(fault)
             return
         self._begin(answer, headers)

@@ -1,6 +1,7 @@
 """The fake, and the real SDK talking to it. The SDK takes seconds to import, so only the tests that use it do."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -13,9 +14,7 @@ Caller = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def sdk() -> ModuleType:
-    import anthropic
-
-    return anthropic
+    return import_module("anthropic")
 
 
 @pytest.fixture
@@ -24,18 +23,16 @@ def fake() -> Iterator[FakeAPI]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def connect(sdk: ModuleType) -> Iterator[Caller]:
-    """Make clients that do not try again, unless they are told to."""
-    made = []
+    """Make clients that do not try again, unless they are told to. They share their connections: making some is slow."""
+    with sdk.DefaultHttpxClient() as connections:
 
-    def client(fake: FakeAPI, **options: Any) -> Any:
-        made.append(sdk.Anthropic(**{"base_url": fake.url, "api_key": fake.key, "max_retries": 0, **options}))
-        return made[-1]
+        def client(fake: FakeAPI, **options: Any) -> Any:
+            known = {"base_url": fake.url, "api_key": fake.key, "max_retries": 0, "http_client": connections}
+            return sdk.Anthropic(**{**known, **options})
 
-    yield client
-    for each in made:
-        each.close()
+        yield client
 
 
 @pytest.fixture

@@ -40,15 +40,14 @@ def results(message: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_without_a_script_everything_is_ok(client: Any, stream: bool) -> None:
+def test_without_a_script_everything_is_ok(client: Any, *, stream: bool) -> None:
     message = ask(client, stream=stream)
     assert [(block.type, block.text) for block in message.content] == [("text", "OK")]
     assert (message.stop_reason, message.model, message.role) == ("end_turn", OPUS, "assistant")
-    assert message._request_id if not stream else True
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_tool_loop_goes_round(fake: FakeAPI, client: Any, stream: bool) -> None:
+def test_a_tool_loop_goes_round(fake: FakeAPI, client: Any, *, stream: bool) -> None:
     fake.script = LOOP
     said: list[Any] = [{"role": "user", "content": "please greet"}]
     kinds = []
@@ -134,7 +133,7 @@ def test_a_reply_can_be_made_from_the_request(fake: FakeAPI, client: Any) -> Non
     assert (message.content[0].text, message.stop_reason) == ("you said this, briefly", "stop_sequence")
 
 
-def test_tokens_are_counted_as_they_are_charged(fake: FakeAPI, client: Any) -> None:
+def test_tokens_are_counted_as_they_are_charged(client: Any) -> None:
     messages = [{"role": "user", "content": "ä" * 30}]
     counted = client.messages.count_tokens(model=OPUS, messages=messages, system="four")
     assert counted.input_tokens == ask(client, messages, system="four").usage.input_tokens == 20 + 2

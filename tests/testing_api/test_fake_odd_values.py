@@ -86,9 +86,8 @@ def test_an_odd_value_anywhere_is_answered_or_refused() -> None:
         for odd in ODD:
             try:
                 ends[answer(changed(body, way, odd))["type"]] += 1
-            except RefusalError as error:
+            except RefusalError:
                 ends["refused"] += 1
-                assert error.message, way
     assert ends["refused"] > ends["message"] > 0
 
 
