@@ -13,13 +13,13 @@
 It refuses what the API refuses, so that a client that passes here is not surprised there.
 """
 
+from orchestrator.testing.fake import FakeAPI
 from orchestrator.testing.fault import Fault, Trouble
 from orchestrator.testing.journal import Received
 from orchestrator.testing.models import MODELS, Model
 from orchestrator.testing.refusal import RefusalError
 from orchestrator.testing.request import Request, Turn
 from orchestrator.testing.script import Reply, Rule, Script, Structured, Text, Thinking, ToolUse
-from orchestrator.testing.server import FakeAPI
 
 __all__ = [
     "MODELS",

@@ -34,6 +34,7 @@ def handling(house: House) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version = "orchestrator-testing"
+        disable_nagle_algorithm = True  # a body that follows its headers would wait for the client to say it has them
 
         def do_GET(self) -> None:
             _handle(self, house)

@@ -40,11 +40,14 @@ class Wire:
             self._handler.wfile.write(b"0\r\n\r\n")
 
     def _begin(self, answer: Answer, headers: Mapping[str, str]) -> None:
-        length = {"transfer-encoding": "chunked"}
+        shown = {**headers, "content-type": answer.type, "transfer-encoding": "chunked"}
         if answer.events is None:
-            length = {"content-length": str(len(answer.data))}
+            shown["content-length"] = str(len(answer.data))
+            del shown["transfer-encoding"]
+        if self._handler.close_connection:
+            shown["connection"] = "close"
         self._handler.send_response(answer.status)
-        for name, value in {**headers, "content-type": answer.type, **length}.items():
+        for name, value in shown.items():
             self._handler.send_header(name, value)
         self._handler.end_headers()
 

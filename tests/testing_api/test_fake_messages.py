@@ -124,6 +124,35 @@ def test_structured_output_is_parsed(fake: FakeAPI, client: Any) -> None:
     assert message.parsed_output == answer(name="ü", count=2)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_tool_runner_comes_to_its_end(fake: FakeAPI, client: Any, sdk: Any, *, stream: bool) -> None:
+    @sdk.beta_tool
+    def write(path: str) -> str:
+        """Write a file.
+
+        Args:
+            path: where.
+        """
+        return f"wrote {path}"
+
+    fake.script = LOOP
+    asked = {"model": OPUS, "max_tokens": 1000, "messages": [{"role": "user", "content": "greet"}], "tools": [write]}
+    runner = client.beta.messages.tool_runner(**asked, stream=stream, thread=False)
+    said = [turn.get_final_message() if stream else turn for turn in runner]
+    assert [turn.stop_reason for turn in said] == ["tool_use", "tool_use", "end_turn"]
+    results = [block["content"] for block in fake.requests[-1].body["messages"][-1]["content"]]
+    assert [result[0]["text"] if isinstance(result, list) else result for result in results] == ["wrote b", "wrote c"]
+
+
+def test_a_thread_on_the_server_is_not_to_be_had(fake: FakeAPI, client: Any, sdk: Any) -> None:
+    runner = client.beta.messages.tool_runner(
+        model=OPUS, max_tokens=10, messages=[{"role": "user", "content": "x"}], tools=[]
+    )
+    with pytest.raises(sdk.BadRequestError, match="thread: Extra inputs"):
+        runner.until_done()
+    assert fake.usage() == {}
+
+
 def test_a_reply_can_be_made_from_the_request(fake: FakeAPI, client: Any) -> None:
     def echo(request: Request) -> Reply:
         return Reply(f"you said {request.newest}, {request.system}", stop_reason="stop_sequence")

@@ -1,19 +1,16 @@
-"""The fake itself: a server on loopback that starts and ends with a `with` block."""
+"""The fake itself, which serves from its making to the end of a `with` block."""
 
-import contextlib
-import socket
-import sys
 import threading
 from collections.abc import Callable
-from http.server import ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.testing.batches import Batches
 from orchestrator.testing.fault import Fault, Trouble, Troubles
-from orchestrator.testing.handler import House, handling
+from orchestrator.testing.handler import House
 from orchestrator.testing.journal import Journal, Received
+from orchestrator.testing.listener import Listener
 from orchestrator.testing.messages import Messages
 from orchestrator.testing.request import Request
 from orchestrator.testing.script import Reply, Script
@@ -59,9 +56,9 @@ class FakeAPI:
         self._messages = Messages(script or Script(otherwise=Reply("OK")), Seal(key), Cache(), self._troubles)
         batches = Batches(self._messages.one, batch_polls, clock)
         service = Service(key, self._messages, batches, self._troubles)
-        self._server = _Server(House(service, self._journal, self._stopping, largest), connections)
-        self.url = batches.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve, name="fake API", daemon=True)
+        self._listener = Listener(House(service, self._journal, self._stopping, largest), connections)
+        self.url = batches.url = f"http://127.0.0.1:{self._listener.server_port}"
+        self._thread = threading.Thread(target=self._listener.serve, name="fake API", daemon=True)
         self._thread.start()
 
     @property
@@ -119,8 +116,8 @@ class FakeAPI:
         if self._stopping.is_set():
             return
         self._end()
-        if self._server.error is not None:
-            raise self._server.error
+        if self._listener.error is not None:
+            raise self._listener.error
 
     def __enter__(self) -> Self:
         return self
@@ -136,60 +133,9 @@ class FakeAPI:
 
     def _end(self) -> None:
         self._stopping.set()
-        self._server.wake()
+        self._listener.wake()
         self._thread.join()
-        self._server.end()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that `server_close` waits for them
-    request_queue_size = 256
-
-    def __init__(self, house: House, most: int) -> None:
-        super().__init__(("127.0.0.1", 0), handling(house))
-        self.error: BaseException | None = None
-        self._stopping = house.stopping
-        self._most = most
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-
-    def serve(self) -> None:
-        """Take connections, until told to stop; `serve_forever` would look every so often, and be told as late."""
-        while not self._stopping.is_set():
-            self.handle_request()
-
-    def wake(self) -> None:
-        """Let `serve` see that it is to stop."""
-        socket.create_connection(("127.0.0.1", self.server_port)).close()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            full = len(self._open) >= self._most or self._stopping.is_set()
-            if not full:
-                self._open.add(request)
-        if full:
-            self.shutdown_request(request)
-        else:
-            super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names are socketserver's
-        error = sys.exc_info()[1]
-        # A client that went away is no error of ours.
-        if not isinstance(error, ConnectionError):
-            self.error = self.error or error
-
-    def end(self) -> None:
-        """Close the connections, wait for their threads, and close the door."""
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
+        self._listener.end()
 
 
 def _holds(when: str | Callable[[Request], bool]) -> Callable[[Request | None], bool]:
