@@ -6,8 +6,6 @@ from orchestrator.testing.script import Block, Reply, Structured, Text, Thinking
 from orchestrator.testing.signing import Seal, letters
 from orchestrator.testing.usage import Input, tokens
 
-_OFF = {"disabled", "between_tools"}
-
 
 def compose(request: Request, reply: Reply, counted: Input, seal: Seal) -> Json:
     """The message that a reply is, for this request."""
@@ -66,8 +64,7 @@ def _last_signature(request: Request) -> str:
 
 
 def _thinks(request: Request) -> bool:
-    kind = (request.body.get("thinking") or {}).get("type")
-    return kind not in _OFF if kind else MODELS[request.model].thinks
+    return MODELS[request.model].thinks_with(request.body.get("thinking"))
 
 
 def _shows(request: Request) -> bool:

@@ -43,7 +43,8 @@ class Messages:
 
     def count(self, call: Call) -> Answer:
         """`POST /v1/messages/count_tokens`."""
-        return Answer.of({"input_tokens": self._count(check(call.json(), self.seal, counting=True)).total})
+        request = check(call.json(), self.seal, counting=True)
+        return Answer.of({"input_tokens": self.cache.count(request).total})
 
     def one(self, params: Any) -> Json:
         """The message that one request of a batch gets.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_OFF = ("between_tools", "disabled")
 _THINKING = ("adaptive", "between_tools", "disabled", "enabled")
 
 
@@ -59,6 +60,11 @@ class Model:
             "max_tokens": self.output,
             "capabilities": self._capabilities(),
         }
+
+    def thinks_with(self, thinking: Mapping[str, Any] | None) -> bool:
+        """Whether it thinks when a request's `thinking` is this."""
+        kind = (thinking or {}).get("type")
+        return kind not in _OFF if kind else self.thinks
 
     @property
     def lifecycle(self) -> str:

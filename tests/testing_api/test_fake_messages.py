@@ -168,6 +168,11 @@ def test_tokens_are_counted_as_they_are_charged(client: Any) -> None:
     assert counted.input_tokens == ask(client, messages, system="four").usage.input_tokens == 20 + 2
 
 
+def test_what_is_too_long_can_be_counted(client: Any) -> None:
+    messages = [{"role": "user", "content": "x" * 900_000}]
+    assert client.messages.count_tokens(model=OLD, messages=messages).input_tokens == 300_000
+
+
 def test_what_was_cached_is_read(fake: FakeAPI, client: Any) -> None:
     system = [{"type": "text", "text": "s" * 300, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
     asked = {"type": "text", "text": "q" * 30}

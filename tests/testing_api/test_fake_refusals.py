@@ -345,6 +345,27 @@ def test_thoughts_are_bound_to_what_stood_before_them(fake: FakeAPI, client: Any
             assert send(client, body)["stop_reason"] == "end_turn"
 
 
+def test_who_thinks_no_more_needs_no_thoughts(fake: FakeAPI, client: Any) -> None:
+    body = loop(fake, client, OPUS_5)
+    del body["messages"][1]["content"][0]
+    assert send(client, {**body, "thinking": {"type": "disabled"}})["stop_reason"] == "end_turn"
+
+
+def test_thoughts_between_calls_keep_their_order(fake: FakeAPI, client: Any, sdk: Any) -> None:
+    fake.script = Script([Rule("go", [Reply([Thinking("1"), "a", Thinking("2"), ToolUse("read")]), Reply("Done.")])])
+    body = {**BODY, "tools": [TOOL], **talk("go")}
+    said = send(client, body)["content"]
+    answer = {**ANSWER, "tool_use_id": said[3]["id"]}
+    assert send(client, {**body, **talk("go", said, [answer])})["stop_reason"] == "end_turn"
+    for place, found in ((0, "Expected `thinking`"), (2, "Expected `thinking`")):
+        less = [block for number, block in enumerate(said) if number != place]
+        with pytest.raises(sdk.BadRequestError, match=found):
+            send(client, {**body, **talk("go", less, [answer])})
+    swapped = [said[2], said[1], said[0], said[3]]
+    with pytest.raises(sdk.BadRequestError, match="bound to a different conversation"):
+        send(client, {**body, **talk("go", swapped, [answer])})
+
+
 def test_thoughts_of_turns_that_are_over_may_go(fake: FakeAPI, client: Any) -> None:
     body = loop(fake, client)
     last = send(client, body)["content"]

@@ -13,7 +13,7 @@ _CHANGED = (
 
 def check(request: Request, model: Model, seal: Seal) -> None:
     """Refuse thoughts that were changed, moved or left out."""
-    begin = _loop(request)
+    begin = _loop(request) if model.thinks_with(request.body.get("thinking")) else len(request.turns)
     before = ""
     for number, turn in enumerate(request.turns):
         for place, block in enumerate(turn.blocks):
