@@ -19,6 +19,7 @@ ROOMS = (
     "clock",
     "events",
     "documents",
+    "testing",
     "failure",
     "policy",
     "plan",
@@ -45,7 +46,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "repo.standby",  # git that stays
         "repo.remotes",  # gitpython, for what the upstream lacks
     ),
-    "network": (),
+    "network": ("testing.*",),  # listens on loopback, for tests
     "clock": (
         "clock",
         "workspace",  # since when the lock is held, for a person who reads it
@@ -130,6 +131,12 @@ def wrong_way(sources: Sources) -> list[str]:
         below = sorted(room for room in theirs if room not in ROOMS or ROOMS.index(room) > ROOMS.index(own))
         found += [f"{module} imports {room}" for room in below]
     return found
+
+
+def for_tests_only(sources: Sources) -> list[str]:
+    """What ships for users' tests is no part of the program."""
+    outside = [module for module in sources if module.split(".")[0] != "testing"]
+    return [module for module in outside if any(name.split(".")[0] == "testing" for name in imports(sources, module))]
 
 
 def circles(sources: Sources) -> list[str]:
@@ -315,6 +322,10 @@ def test_imports_go_one_way(sources: Sources) -> None:
     assert wrong_way(sources) == []
 
 
+def test_the_program_does_without_what_ships_for_tests(sources: Sources) -> None:
+    assert for_tests_only(sources) == []
+
+
 def test_no_module_imports_itself_by_a_detour(sources: Sources) -> None:
     assert circles(sources) == []
 
@@ -412,6 +423,12 @@ def test_a_planted_wrong_import_is_found() -> None:
         "attic": ast.parse(""),
     }
     assert wrong_way(planted) == ["plan imports cli", "attic is in no known room"]
+
+
+def test_a_planted_import_of_what_ships_for_tests_is_found() -> None:
+    planted = {"testing.server": ast.parse("from orchestrator.testing import wire"), "testing.wire": ast.parse("")}
+    assert for_tests_only(planted) == []
+    assert for_tests_only({**planted, "repo.git": ast.parse("import orchestrator.testing.server")}) == ["repo.git"]
 
 
 def test_a_planted_circle_is_found() -> None:
