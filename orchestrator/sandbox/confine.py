@@ -1,4 +1,4 @@
-"""The argv that confines a command: handed to `process.run`, whose limits, token and end of trees go on working. Pure."""
+"""The argv that confines a command; given to `process.run`, its limits, token and end of trees go on working. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +111,8 @@ def _file_system(
     worktree: Path, ground: Ground, guarded: Sequence[Path], writable: Sequence[Path], bounds: Bounds
 ) -> Iterator[str]:
     size = str(bounds.scratch)
-    yield from ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+    # Without a capability, root may still write in /proc/sys: core_pattern would run a program outside.
+    yield from ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc")
     yield from ("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
     mounts = _mounts(worktree, ground, guarded, writable)
     for path, kind in mounts:

@@ -59,4 +59,4 @@ def is_secret(name: str) -> bool:
 
 def folders(env: Mapping[str, str]) -> list[str]:
     """Return the absolute folders on PATH, each once."""
-    return list(dict.fromkeys(part for part in env.get("PATH", "").split(os.pathsep) if os.path.isabs(part)))
+    return list(dict.fromkeys(part for part in env.get("PATH", "").split(os.pathsep) if part.startswith("/")))

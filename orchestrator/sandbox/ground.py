@@ -1,4 +1,4 @@
-"""What the disk says about where a command is confined: what is hidden there, readable again, and guarded. Reads only."""
+"""What the disk says about where a command is confined: what is hidden, readable again, and guarded. Reads only."""
 
 import os
 import stat
@@ -99,8 +99,8 @@ def guarded(worktree: Path) -> tuple[Path, ...]:
 
 def _home(env: Mapping[str, str]) -> Path:
     """Return the home by its real name, or /tmp where it is not a place that can be hidden."""
-    named = env.get("HOME", "")
-    home = Path(named).resolve() if os.path.isabs(named) else Path("/")
+    named = Path(env.get("HOME", ""))
+    home = named.resolve() if named.is_absolute() else Path("/")
     return _SCRATCH[0] if _is_systems(home) or not home.is_dir() else home
 
 

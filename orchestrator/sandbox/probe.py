@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.process import Cause, Limits, StartError, run
-from orchestrator.process.table import TOKEN
 from orchestrator.sandbox.confine import BOUNDS, confine
 from orchestrator.sandbox.environ import environment
 from orchestrator.sandbox.ground import guarded, survey
@@ -44,6 +43,7 @@ shared() { test "$(readlink "/proc/self/ns/$1")" = "$2"; }
 may "writing outside of the worktree" put "$OUTSIDE"
 may "writing in the git directory" put "$GIT/config"
 may "writing the worktree's .git file" put .git
+may "writing in /proc/sys" test -w /proc/sys/kernel/core_pattern
 may "reading the home" cat "$HOME/.ssh/key"
 may "reading the environment of the process that started it" kin
 may "having capabilities" capable
@@ -54,6 +54,8 @@ for pair in $NAMESPACES; do may "sharing the ${pair%%=*} namespace" shared "${pa
 must "reading the git directory" cat "$GIT/config"
 """
 )
+_APPARMOR = "this system takes the rights from user namespaces, as Ubuntu 24.04 does"
+_ALLOW = "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 _REFUSALS = (
     (
         "disable-userns",
@@ -67,14 +69,11 @@ _REFUSALS = (
     ),
     (
         "namespace",
-        "this system refuses user namespaces, as containers and Ubuntu 24.04 do",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0   # in a container: --security-opt seccomp=unconfined",
+        "this system refuses user namespaces, as containers do by default",
+        "docker run --security-opt seccomp=unconfined ...   # outside of one: sysctl -w user.max_user_namespaces=10000",
     ),
-    (
-        "uid map",
-        "this system refuses user namespaces, as Ubuntu 24.04 does",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
+    ("uid map", _APPARMOR, _ALLOW),
+    ("RTM_NEWADDR", _APPARMOR, _ALLOW),
     (
         "make / slave",
         "this container refuses to mount anything, which bubblewrap must",
@@ -113,7 +112,7 @@ class _Place:
 
 
 def probe(env: Mapping[str, str], places: Sequence[Path] = FOLDERS) -> Found:
-    """Return the strongest level that holds on this machine. Takes some 50 ms: once, at a start.
+    """Return the strongest level that holds on this machine. Takes some 100 ms: once, at a start.
 
     Args:
         env: the leader's environment, usually `os.environ`.

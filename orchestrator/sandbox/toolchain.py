@@ -3,8 +3,8 @@
 The rule, for what the sandbox would hide:
 
 1. A folder on PATH is readable. What a tool's own variable names (VIRTUAL_ENV, CARGO_HOME, ...) is, too.
-2. So is the prefix around a folder called `bin`, `sbin` or `shims`, where it is a toolchain's: below a dot folder of the
-   home (`~/.pyenv`, `~/.nvm/versions/node/v22`), or with `lib`, `libexec`, `pyvenv.cfg` or `conda-meta` in it. Of
+2. So is the prefix around a folder called `bin`, `sbin` or `shims`, where it is a toolchain's: below a dot folder of
+   the home (`~/.pyenv`, `~/.nvm/versions/node/v22`), or with `lib`, `libexec`, `pyvenv.cfg` or `conda-meta` in it. Of
    `~/.local`, which holds much else, only `bin` and `lib` are.
 3. A symlink in such a folder is followed, step by step, and rules 1 and 2 hold for where it leads: so a virtual
    environment finds its Python. Where it leads to a folder that is no `bin`, the one file is readable.
@@ -112,7 +112,7 @@ def toolchain(env: Mapping[str, str], home: Path, hidden: Sequence[Path], readab
         readable: what a person asked for besides; a virtual environment in it finds its Python.
     """
     search = _Search(home, hidden)
-    named = [Path(env[name]) for name in TOOL_VARIABLES if os.path.isabs(env.get(name, ""))]
+    named = [Path(env[name]) for name in TOOL_VARIABLES if env.get(name, "").startswith("/")]
     for path in (*readable, *named):
         search.add(path)
         search.folder(path / "bin")
