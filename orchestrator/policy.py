@@ -54,7 +54,7 @@ _PROTECTED = (
 
 def protected_names() -> tuple[str, ...]:
     """Return the names at the top of a worktree that are never taken from an agent."""
-    return tuple(pattern.removeprefix("**/").rstrip("/") for pattern, _ in _PROTECTED if not pattern.endswith("/.git"))
+    return tuple(dict.fromkeys(pattern.removeprefix("**/").rstrip("/") for pattern, _ in _PROTECTED))
 
 
 @dataclass(frozen=True, slots=True)

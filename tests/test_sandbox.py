@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from harness import Repo
 import orchestrator
 from orchestrator import sandbox
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.process import Cause, Ended, Limits, run
+from orchestrator.process import Cause, Ended, Limits, reap, run
 from orchestrator.sandbox import Bounds, Chosen, Found, Ground, Level, Policy
 from orchestrator.sandbox.toolchain import toolchain
 
@@ -97,8 +96,9 @@ class Site:
         bounds: Bounds = SOME,
         env: Mapping[str, str] | None = None,
         readable: Sequence[Path] = (),
+        *,
         network: bool = False,
-    ) -> list[str]:  # noqa: FBT001, FBT002
+    ) -> list[str]:
         confined = sandbox.confine(
             argv,
             self.worktree,
@@ -455,8 +455,6 @@ def test_a_killed_leader_takes_the_tree_with_it(place: Site) -> None:
 
 
 def test_a_killed_leader_leaves_a_token_to_reap_by_without_namespaces(place: Site) -> None:
-    from orchestrator.process import reap
-
     leader = started(place, Level.RLIMITS)
     leader.kill()
     leader.wait()
@@ -475,3 +473,352 @@ def test_the_kill_of_the_outermost_process_ends_the_tree(place: Site) -> None:
     finally:
         leader.kill()
         leader.wait()
+
+
+# --- the argv, without a machine ---------------------------------------------------------------------------------
+
+GROUND = Ground(
+    bwrap=Path("/usr/bin/bwrap"),
+    home=Path("/home/ada"),
+    scratch=(Path("/tmp"), Path("/home/ada")),
+    hidden=(Path("/home"), Path("/home/ada/p")),
+    blank=(Path("/home/ada/.cargo/credentials.toml"),),
+    readable=(Path("/home/ada/.cargo"),),
+    git=Path("/home/ada/p/.git"),
+)
+TREE = Path("/home/ada/p/.orchestrator/worktrees/a-1")
+
+
+def pure(level: Level, **more: object) -> list[str]:
+    arguments: dict[str, object] = {
+        "env": {"PATH": "/bin", "HOME": "/other"},
+        "ground": GROUND,
+        "guarded": [TREE / ".git"],
+    }
+    return sandbox.confine(["make", "-k"], TREE, level, **(arguments | more))  # type: ignore[arg-type]
+
+
+class TestTheArgv:
+    def test_without_a_level_is_the_command(self) -> None:
+        assert pure(Level.NONE) == ["make", "-k"]
+
+    def test_with_limits_starts_from_an_empty_environment(self) -> None:
+        limits = '{ ulimit -c 0; ulimit -f 2097152; ulimit -u 4096 || ulimit -p 4096; } 2>/dev/null; exec "$@"'
+        clean = 'exec /usr/bin/env -i "ORCHESTRATOR_TOKEN=$ORCHESTRATOR_TOKEN" "$@"'
+        assert pure(Level.RLIMITS) == [
+            *("/bin/sh", "-c", clean, "sh", "PATH=/bin", "HOME=/other"),
+            *("/bin/sh", "-c", limits, "sh", "make", "-k"),
+        ]
+
+    def test_with_namespaces_mounts_what_is_above_before_what_is_below(self) -> None:
+        argv = pure(Level.BWRAP, writable=[Path("/data/cache")])
+        at = argv.index("/usr/bin/bwrap")
+        end = argv.index("--")
+        private = ["--perms", "1777", "--size", "268435456", "--tmpfs"]
+        assert argv[at + 1 : end] == [
+            *(
+                "--unshare-all",
+                "--unshare-user",
+                "--disable-userns",
+                "--cap-drop",
+                "ALL",
+                "--die-with-parent",
+                "--new-session",
+            ),
+            *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc"),
+            *(*private, "/dev/shm", "--remount-ro", "/dev"),
+            *("--tmpfs", "/home"),
+            *(*private, "/tmp"),
+            *("--perms", "0700", "--size", "268435456", "--tmpfs", "/home/ada"),
+            *("--bind", "/data/cache", "/data/cache"),
+            *("--tmpfs", "/home/ada/p"),
+            *("--ro-bind", "/home/ada/.cargo", "/home/ada/.cargo"),
+            *("--ro-bind", "/home/ada/p/.git", "/home/ada/p/.git"),
+            *("--ro-bind", "/dev/null", "/home/ada/.cargo/credentials.toml"),
+            *("--bind", str(TREE), str(TREE)),
+            *("--ro-bind", f"{TREE}/.git", f"{TREE}/.git"),
+            *("--remount-ro", "/home", "--remount-ro", "/home/ada/p"),
+            *("--clearenv", "--setenv", "PATH", "/bin", "--setenv", "HOME", "/home/ada"),
+            *("--chdir", str(TREE)),
+        ]
+        assert argv[end + 1 :][-3:] == ["sh", "make", "-k"]
+
+    def test_shares_the_network_when_asked(self) -> None:
+        assert set(pure(Level.BWRAP, network=True)) - set(pure(Level.BWRAP)) == {"--share-net"}
+
+    def test_needs_the_program(self) -> None:
+        bare = Ground(
+            None, *(getattr(GROUND, name) for name in ("home", "scratch", "hidden", "blank", "readable", "git"))
+        )
+        with pytest.raises(ValueError, match="no bubblewrap"):
+            pure(Level.BWRAP, ground=bare)
+
+
+# --- the policy, the environment, the probe ----------------------------------------------------------------------
+
+STRONG = Found(Level.BWRAP, bwrap=Path("/usr/bin/bwrap"))
+WEAK = Found(Level.RLIMITS, "bubblewrap is not installed", "apt install bubblewrap")
+
+
+class TestThePolicy:
+    @pytest.mark.parametrize(
+        ("policy", "seen", "chosen"),
+        [
+            (Policy.REQUIRED, STRONG, Chosen(Level.BWRAP)),
+            (Policy.BEST, STRONG, Chosen(Level.BWRAP)),
+            (Policy.BEST, WEAK, Chosen(Level.RLIMITS, "bubblewrap is not installed", "apt install bubblewrap")),
+            (Policy.OFF, STRONG, Chosen(Level.NONE, "it is switched off")),
+            (Policy.OFF, WEAK, Chosen(Level.NONE, "it is switched off")),
+        ],
+    )
+    def test_and_what_was_found_make_the_level(self, policy: Policy, seen: Found, chosen: Chosen) -> None:
+        assert sandbox.choose(policy, seen) == chosen
+
+    def test_required_is_never_lowered(self) -> None:
+        with pytest.raises(OrchestratorError, match="this machine has none: bubblewrap is not installed") as refused:
+            sandbox.choose(Policy.REQUIRED, WEAK)
+        assert (refused.value.code, refused.value.hint) == (Exit.MISSING, "apt install bubblewrap")
+
+    def test_best_is_the_default(self) -> None:
+        assert sandbox.DEFAULT is Policy.BEST
+
+    def test_the_level_is_told(self) -> None:
+        weak = sandbox.choose(Policy.BEST, WEAK)
+        assert weak.trailer == "Sandbox: rlimits"
+        assert weak.sentence == "rlimits (bubblewrap is not installed; apt install bubblewrap)"
+        assert weak.facts == {"level": "rlimits", "why": "bubblewrap is not installed", "fix": "apt install bubblewrap"}
+        assert sandbox.choose(Policy.BEST, STRONG).sentence == "bwrap"
+
+
+class TestTheEnvironment:
+    def test_is_chosen_by_name(self) -> None:
+        base = {"PATH": "/usr/bin:.::bin:/bin:/usr/bin", "HOME": "/h", "LC_ALL": "C", "VIRTUAL_ENV": "/v", "EDITOR": "vi", "LD_PRELOAD": "/x.so", "TMPDIR": "/t", "A_B": "1", "A_C": "2"}  # fmt: skip
+        assert sandbox.environment(base, ["A_*"], {"CI": "1"}) == {
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_TERMINAL_PROMPT": "0",
+            "TERM": "dumb",
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/h",
+            "LC_ALL": "C",
+            "VIRTUAL_ENV": "/v",
+            "A_B": "1",
+            "A_C": "2",
+            "CI": "1",
+        }
+
+    @pytest.mark.parametrize(
+        "name",
+        ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "AWS_PROFILE", "GITHUB_TOKEN", "GH_TOKEN", "NPM_TOKEN", "MY_SECRET", "DB_PASSWORD", "SSH_AUTH_SOCK", "STRIPE_KEY", "SENTRY_DSN", "openai_apikey", "TOKEN", "DBUS_SESSION_BUS_ADDRESS", "ORCHESTRATOR_TOKEN"],
+    )  # fmt: skip
+    def test_holds_no_key_even_where_one_is_asked_for(self, name: str) -> None:
+        made = sandbox.environment({name: "x"}, ["*", name], {name: "y"})
+        assert name not in made
+        assert "x" not in made.values()
+
+    def test_has_a_path_in_any_case(self) -> None:
+        assert sandbox.environment({})["PATH"] == "/bin:/usr/bin"
+
+    @pytest.mark.parametrize("name", ["KEYBOARD", "MONKEY", "AUTHOR", "TOKENIZERS_PARALLELISM", "PATTERN"])
+    def test_takes_no_word_for_a_key_that_only_looks_like_one(self, name: str) -> None:
+        assert name in sandbox.environment({name: "x"}, [name])
+
+
+def program(folder: Path, script: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "bwrap"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return folder
+
+
+THROUGH = 'while [ "$1" != -- ]; do [ "$1" = --setenv ] && export "$2=$3"; [ "$1" = --chdir ] && cd "$2"; shift; done; shift; exec "$@"'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap needs Linux")
+class TestTheProbe:
+    def test_finds_the_real_one(self) -> None:
+        if not shutil.which("bwrap"):
+            pytest.skip("bubblewrap is not installed")
+        seen = found()
+        assert (seen.level is Level.BWRAP) is (seen.why == "")
+        if seen.level is not Level.BWRAP:
+            pytest.skip(seen.why)
+        assert seen.bwrap is not None
+        assert seen.bwrap.is_absolute()
+
+    def test_says_what_to_install(self, tmp_path: Path) -> None:
+        assert sandbox.probe(os.environ, [tmp_path]) == WEAK
+
+    def test_does_not_believe_a_program_that_confines_nothing(self, tmp_path: Path) -> None:
+        seen = sandbox.probe(os.environ, [program(tmp_path / "bin", THROUGH)])
+        assert seen.level is Level.RLIMITS
+        assert seen.why.startswith("bubblewrap does not hold here: inside, writing ")
+
+    @pytest.mark.parametrize(
+        ("left_out", "instead", "opened"),
+        [
+            ("--unshare-all", "--unshare-pid --unshare-ipc --unshare-uts", "reaching the network"),
+            ("--unshare-all", "--unshare-net --unshare-ipc --unshare-uts", "sharing the pid namespace"),
+            ("--unshare-all", "--unshare-net --unshare-pid --unshare-uts", "sharing the ipc namespace"),
+            ("--disable-userns", "", "making a user namespace"),
+            ("--remount-ro", "--dir", "writing in /proc/sys"),
+        ],
+    )
+    def test_does_not_believe_one_that_leaves_a_thing_out(
+        self, tmp_path: Path, left_out: str, instead: str, opened: str
+    ) -> None:
+        needs(Level.BWRAP)
+        if opened == "writing in /proc/sys" and not ROOT:
+            pytest.skip("only root could")
+        words = f'for word; do shift; if [ "$word" = {left_out} ]; then set -- "$@" {instead}; else set -- "$@" "$word"; fi; done'
+        seen = sandbox.probe(os.environ, [program(tmp_path / "bin", f'{words}; exec {found().bwrap} "$@"')])
+        assert (seen.level, seen.why) == (
+            Level.RLIMITS,
+            f"bubblewrap does not hold here: inside, {opened} was possible",
+        )
+
+    @pytest.mark.parametrize(
+        ("said", "why"),
+        [
+            (
+                "No permissions to create new namespace, likely because the kernel ...",
+                "this system refuses user namespaces",
+            ),
+            ("Creating new namespace failed: Operation not permitted", "this system refuses user namespaces"),
+            ("setting up uid map: Permission denied", "this system takes the rights from user namespaces"),
+            ("loopback: Failed RTM_NEWADDR: Operation not permitted", "this system takes the rights"),
+            ("Unknown option --disable-userns", "bubblewrap is older than 0.8"),
+            ("Can't mount proc on /newroot/proc: Operation not permitted", "bubblewrap may not mount /proc here"),
+            ("Failed to make / slave: Permission denied", "this container refuses to mount anything"),
+        ],
+    )
+    def test_says_why_it_does_not_hold(self, tmp_path: Path, said: str, why: str) -> None:
+        folder = program(tmp_path / "bin", f'echo "bwrap: {said}" >&2; exit 1')
+        seen = sandbox.probe(os.environ, [folder])
+        assert (seen.level, seen.bwrap) == (Level.RLIMITS, None)
+        assert seen.why.startswith(why)
+        assert seen.fix
+
+    def test_says_what_it_does_not_know(self, tmp_path: Path) -> None:
+        seen = sandbox.probe(os.environ, [program(tmp_path / "bin", "echo 'bwrap: the moon is full' >&2; exit 1")])
+        assert seen.why == "bubblewrap does not hold here: the moon is full"
+
+    def test_leaves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        sandbox.probe(os.environ)
+        assert list(tmp_path.iterdir()) == []
+
+
+# --- which programs of the user's stay usable --------------------------------------------------------------------
+
+
+class TestTheToolchain:
+    def make(self, home: Path, *files: str) -> None:
+        for file in files:
+            (home / file).parent.mkdir(parents=True, exist_ok=True)
+            (home / file).touch()
+
+    def bound(self, home: Path, path: str = "", **variables: str) -> list[str]:
+        home.mkdir(exist_ok=True)
+        env = {"PATH": os.pathsep.join(str(home / part) for part in path.split()), **variables}
+        return [str(found.relative_to(home)) for found in toolchain(env, home, [home])]
+
+    def test_is_the_prefix_in_a_dot_folder(self, tmp_path: Path) -> None:
+        self.make(
+            tmp_path,
+            ".pyenv/shims/python",
+            ".pyenv/versions/3/bin/python",
+            ".nvm/versions/node/v22/bin/node",
+            ".nvm/alias/x",
+        )
+        assert self.bound(tmp_path, ".pyenv/shims .nvm/versions/node/v22/bin") == [".pyenv", ".nvm/versions/node/v22"]
+
+    def test_is_the_prefix_of_an_environment_anywhere(self, tmp_path: Path) -> None:
+        self.make(
+            tmp_path,
+            "work/app/venv/pyvenv.cfg",
+            "work/app/venv/bin/python",
+            "work/app/.env",
+            "jdk/lib/rt",
+            "jdk/bin/java",
+        )
+        assert self.bound(tmp_path, "work/app/venv/bin jdk/bin") == ["jdk", "work/app/venv"]
+
+    def test_is_only_the_folder_where_nothing_says_that_more_belongs_to_it(self, tmp_path: Path) -> None:
+        self.make(tmp_path, "work/bin/tool", "work/plans.md", "bin/mine", "scripts/other")
+        assert self.bound(tmp_path, "work/bin bin scripts") == ["bin", "scripts", "work/bin"]
+
+    def test_is_bin_and_lib_of_what_holds_much_else(self, tmp_path: Path) -> None:
+        self.make(tmp_path, ".local/bin/tool", ".local/lib/python3/x", ".local/share/keyrings/login")
+        assert self.bound(tmp_path, ".local/bin") == [".local/bin", ".local/lib"]
+
+    def test_is_what_a_link_leads_to(self, tmp_path: Path) -> None:
+        self.make(
+            tmp_path,
+            ".local/share/pipx/venvs/tool/bin/tool",
+            ".local/share/pipx/venvs/tool/pyvenv.cfg",
+            ".local/share/other/x",
+        )
+        self.make(tmp_path, ".local/share/uv/python/cpython-3.12.5/bin/python3.12", "single/program")
+        (tmp_path / ".local/bin").mkdir()
+        (tmp_path / ".local/bin/tool").symlink_to(tmp_path / ".local/share/pipx/venvs/tool/bin/tool")
+        (tmp_path / ".local/bin/program").symlink_to("../../single/program")
+        (tmp_path / ".local/share/uv/python/cpython-3.12").symlink_to("cpython-3.12.5")
+        (tmp_path / ".local/share/pipx/venvs/tool/bin/python").symlink_to(
+            tmp_path / ".local/share/uv/python/cpython-3.12/bin/python3.12"
+        )
+        assert sorted(self.bound(tmp_path, ".local/bin")) == [
+            ".local/bin",
+            ".local/share/pipx/venvs/tool",
+            ".local/share/uv/python/cpython-3.12",
+            ".local/share/uv/python/cpython-3.12.5",
+            "single/program",
+        ]
+
+    def test_has_its_companion(self, tmp_path: Path) -> None:
+        self.make(tmp_path, ".cargo/bin/cargo", ".rustup/settings.toml")
+        assert self.bound(tmp_path, ".cargo/bin") == [".cargo", ".rustup"]
+
+    def test_is_what_a_variable_names(self, tmp_path: Path) -> None:
+        self.make(tmp_path, "sdk/go/src/x")
+        assert self.bound(tmp_path, GOROOT=str(tmp_path / "sdk/go"), GOPATH=str(tmp_path), JAVA_HOME="relative") == [
+            "sdk/go"
+        ]
+
+    def test_is_never_the_home_nor_a_place_for_keys(self, tmp_path: Path) -> None:
+        self.make(tmp_path, ".ssh/bin/x", ".config/app/bin/y", ".aws/bin/z", "lib/a", "x", "bin/b")
+        (tmp_path / "bin/key").symlink_to("../.ssh/bin/x")
+        (tmp_path / "bin/home").symlink_to("..")
+        (tmp_path / "bin/round").symlink_to("round")
+        assert self.bound(
+            tmp_path, ".ssh/bin .config/app/bin .aws/bin bin . ..", CARGO_HOME=str(tmp_path / ".ssh")
+        ) == ["bin"]
+
+    def test_has_its_keys_blanked(self, place: Site) -> None:
+        self.make(place.home, ".cargo/bin/cargo")
+        for name in (".cargo/credentials.toml", ".cargo/config.toml"):
+            (place.home / name).write_text("secret\n")
+        place.env["PATH"] = f"{place.home}/.cargo/bin:{place.env['PATH']}"
+        ended = place.go(
+            "cat ~/.cargo/config.toml; ls ~/.cargo; cat ~/.cargo/credentials.toml; echo x > ~/.cargo/bin/cargo"
+        )
+        assert ended.stdout.split() == ["secret", "bin", "config.toml", "credentials.toml"]
+        assert ended.code != 0
+
+
+class TestTheGround:
+    def test_a_home_that_is_the_systems_hides_nothing_of_it(self, tmp_path: Path) -> None:
+        for home in ("/", "/usr", "/nonexistent", "relative", ""):
+            ground = sandbox.survey(None, {"HOME": home, "PATH": "/usr/bin"}, tmp_path / ".git")
+            assert ground.home == Path("/tmp")
+            assert not {Path("/"), Path("/usr")} & {*ground.hidden, *ground.scratch}
+
+    def test_a_repository_in_the_system_is_not_hidden(self) -> None:
+        ground = sandbox.survey(None, {"PATH": "/usr/bin"}, Path("/etc/.git"))
+        assert Path("/etc") not in ground.hidden
+
+    def test_what_is_guarded_is_there_and_no_symlink(self, tmp_path: Path) -> None:
+        (tmp_path / ".git").touch()
+        (tmp_path / ".github").mkdir()
+        (tmp_path / ".vscode").symlink_to("/etc")
+        assert sandbox.guarded(tmp_path) == (tmp_path / ".git", tmp_path / ".github")

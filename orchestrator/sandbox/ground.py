@@ -93,7 +93,7 @@ def guarded(worktree: Path) -> tuple[Path, ...]:
     A symlink is not among them: bound, it would bring in what it leads to. So no other command may run in the worktree
     while this looks; at the strongest level none is left when `process.run` returns.
     """
-    candidates = (worktree / name for name in (".git", *protected_names()))
+    candidates = (worktree / name for name in protected_names())
     return tuple(path for path in candidates if _is_folder(path) or _is_file(path))
 
 

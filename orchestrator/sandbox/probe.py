@@ -18,6 +18,7 @@ from orchestrator.sandbox.levels import Found, Level
 FOLDERS = (Path("/usr/bin"), Path("/usr/local/bin"), Path("/bin"), Path("/run/current-system/sw/bin"))
 INSTALL = "apt install bubblewrap"
 _SECONDS = 10.0
+_INSIDE = "inside, "  # how our own findings start; all else is bubblewrap's
 _NAMESPACES = ("net", "pid", "ipc", "mnt", "user")
 _CANARY = "CANARY_OF_THE_PROBE"  # a variable that the starting process has and nobody inside may read
 
@@ -40,10 +41,10 @@ capable() { ! grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status; }
 gaining() { ! grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status; }
 wired() { test "$(grep -c : /proc/net/dev)" != "$(grep -c '^ *lo:' /proc/net/dev)"; }
 shared() { test "$(readlink "/proc/self/ns/$1")" = "$2"; }
+may "writing in /proc/sys" test -w /proc/sys/kernel/core_pattern
 may "writing outside of the worktree" put "$OUTSIDE"
 may "writing in the git directory" put "$GIT/config"
 may "writing the worktree's .git file" put .git
-may "writing in /proc/sys" test -w /proc/sys/kernel/core_pattern
 may "reading the home" cat "$HOME/.ssh/key"
 may "reading the environment of the process that started it" kin
 may "having capabilities" capable
@@ -176,9 +177,9 @@ def _break_out(place: _Place, level: Level, bwrap: Path | None, base: Mapping[st
     needed = ["writing in the worktree", *(["reading the git directory"] if strongest else [])]
     broken = [name for name in needed if f"works {name}" not in said]
     if opened:
-        return f"inside, {opened[0]} was possible"
+        return f"{_INSIDE}{opened[0]} was possible"
     if broken or not (place.worktree / "written").is_file():
-        return f"inside, {(broken or needed)[0]} was not possible"
+        return f"{_INSIDE}{(broken or needed)[0]} was not possible"
     return ""
 
 
@@ -200,7 +201,8 @@ def _namespace(name: str) -> str:
 
 def _explain(failed: str) -> tuple[str, str]:
     """Return why bubblewrap does not hold, and what may help, by what it said."""
+    said = failed.removeprefix("bwrap: ")
     for words, why, fix in _REFUSALS:
-        if words in failed:
+        if words in said and not said.startswith(_INSIDE):
             return why, fix
-    return f"bubblewrap does not hold here: {failed.removeprefix('bwrap: ')}", ""
+    return f"bubblewrap does not hold here: {said}", ""
