@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.policy import protected_names
-from orchestrator.sandbox.toolchain import key_files, toolchain
+from orchestrator.sandbox.toolchain import key_files, mode, real, toolchain
 
 _SCRATCH = (Path("/tmp"), Path("/var/tmp"), Path("/run"), Path("/var/run"))  # noqa: S108  # private ones, inside
 _HIDDEN = ("/home", "/root", "/mnt", "/media", "/srv", "/boot")
@@ -64,9 +64,10 @@ def survey(bwrap: Path | None, env: Mapping[str, str], git_dir: Path, readable: 
         bwrap: the program, from `Found`.
         env: the confined commands' environment.
         git_dir: the git directory all worktrees share; the checkout around it is hidden.
-        readable: what is to be readable besides, such as what the configuration links into worktrees.
+        readable: what is to be readable besides, such as what the configuration links into worktrees; what `toolchain`
+            never gives, it does not give for being asked.
     """
-    git = git_dir.resolve()
+    git = real(git_dir)
     scratch = [path for path in _SCRATCH if _is_folder(path)]
     home = _home(env)
     hidden = [path for path in map(Path, _HIDDEN) if _is_folder(path)]
@@ -74,7 +75,7 @@ def survey(bwrap: Path | None, env: Mapping[str, str], git_dir: Path, readable: 
     if git.name == ".git" and not _is_systems(git.parent):
         hidden.append(git.parent)
     blank = [path for path in map(Path, _ROOTS_OWN) if _is_file(path) and os.access(path, os.R_OK)]
-    resolver = Path("/etc/resolv.conf").resolve()  # often a link into /run
+    resolver = real(Path("/etc/resolv.conf"))  # often a link into /run
     tools = toolchain(env, home, [*scratch, *hidden, home], [*readable, resolver])
     return Ground(
         bwrap=bwrap,
@@ -100,8 +101,8 @@ def guarded(worktree: Path) -> tuple[Path, ...]:
 def _home(env: Mapping[str, str]) -> Path:
     """Return the home by its real name, or /tmp where it is not a place that can be hidden."""
     named = Path(env.get("HOME", ""))
-    home = named.resolve() if named.is_absolute() else Path("/")
-    return _SCRATCH[0] if _is_systems(home) or not home.is_dir() else home
+    home = real(named) if named.is_absolute() else Path("/")
+    return _SCRATCH[0] if _is_systems(home) or not _is_folder(home) else home
 
 
 def _is_systems(path: Path) -> bool:
@@ -109,15 +110,8 @@ def _is_systems(path: Path) -> bool:
 
 
 def _is_folder(path: Path) -> bool:
-    return stat.S_ISDIR(_mode(path))
+    return stat.S_ISDIR(mode(path))
 
 
 def _is_file(path: Path) -> bool:
-    return stat.S_ISREG(_mode(path))
-
-
-def _mode(path: Path) -> int:
-    try:
-        return path.lstat().st_mode
-    except OSError:
-        return 0
+    return stat.S_ISREG(mode(path))

@@ -13,6 +13,7 @@ The rule, for what the sandbox would hide:
 """
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +68,8 @@ class _Search:
 
     def folder(self, path: Path) -> None:
         """Take in a folder of programs, under the name it was given and under its real one."""
-        for form in dict.fromkeys((path, path.resolve())):
-            if form in self._seen or not form.is_dir():
+        for form in dict.fromkeys((path, real(path))):
+            if form in self._seen or not stat.S_ISDIR(mode(form, follow=True)):
                 continue
             self._seen.add(form)
             for root in _prefix(form, self.home, self.hidden):
@@ -78,28 +79,30 @@ class _Search:
 
     def add(self, path: Path) -> None:
         """Take in a path, under both names, where it may be read and is hidden."""
-        for form in dict.fromkeys((path, path.resolve())):
-            if beneath(form, self.hidden) and self._may_be_read(form) and not beneath(form, self.found):
+        forms = dict.fromkeys((path, real(path)))
+        if not all(self._may_be_read(form) for form in forms):
+            return
+        for form in forms:
+            if beneath(form, self.hidden) and not beneath(form, self.found):
                 self.found[form] = None
 
     def _may_be_read(self, path: Path) -> bool:
-        if _holds(path, (self.home, *self.hidden)) or not path.exists():
+        if _holds(path, (self.home, *self.hidden)) or not os.access(path, os.R_OK):
             return False
         return not path.is_relative_to(self.home) or path.relative_to(self.home).parts[0] not in _NEVER
 
     def _follow(self, link: Path) -> None:
         for _ in range(_LINKS):
-            if not link.is_symlink():
+            if not stat.S_ISLNK(mode(link)):
                 return
             link = Path(os.path.normpath(link.parent / link.readlink()))
             if link in self._seen or not beneath(link, self.hidden):
-                if not link.is_symlink():
-                    return
-            elif link.parent.name in _BINARIES:
+                continue
+            self._seen.add(link)
+            if link.parent.name in _BINARIES:
                 self.folder(link.parent)
             else:
                 self.add(link)
-            self._seen.add(link)
 
 
 def toolchain(env: Mapping[str, str], home: Path, hidden: Sequence[Path], readable: Iterable[Path] = ()) -> list[Path]:
@@ -130,7 +133,7 @@ def key_files(roots: Iterable[Path]) -> Iterator[Path]:
     for root in roots:
         for name in _KEY_FILES:
             path = root / name
-            if path.is_file() and not path.is_symlink():
+            if stat.S_ISREG(mode(path)):
                 yield path
 
 
@@ -138,6 +141,19 @@ def beneath(path: Path, roots: Iterable[Path]) -> bool:
     """Whether `path` is one of `roots`, or below one."""
     # As text: asked for each link on PATH, and pathlib would take 100 ms.
     return f"{path}/".startswith(tuple(f"{root}/" for root in roots))
+
+
+def real(path: Path) -> Path:
+    """Return `path` without symlinks; where that cannot be found out, as far as it can."""
+    return Path(os.path.realpath(path))
+
+
+def mode(path: Path, *, follow: bool = False) -> int:
+    """Return what a path is, 0 where nothing is or nothing may be known."""
+    try:
+        return path.stat(follow_symlinks=follow).st_mode
+    except OSError:
+        return 0
 
 
 def _holds(path: Path, places: Iterable[Path]) -> bool:
@@ -159,9 +175,9 @@ def _prefix(folder: Path, home: Path, hidden: Sequence[Path]) -> list[Path]:
     if folder.name not in _BINARIES or _holds(around, (home, *hidden)):
         return [folder]
     if around == home / ".local":
-        return [folder, *(path for path in (around / "lib", around / "lib64") if path.is_dir())]
+        return [folder, *(around / name for name in ("lib", "lib64"))]
     dotted = around.is_relative_to(home) and around.relative_to(home).parts[0].startswith(".")
-    return [around] if dotted or any((around / mark).exists() for mark in _PREFIX_MARKS) else [folder]
+    return [around] if dotted or any(mode(around / mark) for mark in _PREFIX_MARKS) else [folder]
 
 
 def _links(folder: Path) -> list[Path]:
