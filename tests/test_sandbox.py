@@ -25,6 +25,7 @@ from harness import Repo
 import orchestrator
 from orchestrator import sandbox
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.policy import protected_names
 from orchestrator.process import Cause, Ended, Limits, reap, run
 from orchestrator.sandbox import Bounds, Chosen, Found, Ground, Level, Policy
 from orchestrator.sandbox.toolchain import toolchain
@@ -363,6 +364,7 @@ def test_a_private_folder_is_bounded(place: Site) -> None:
 def test_the_exit_status_and_stdin_come_through(place: Site) -> None:
     for level in Level:
         assert place.go("exit 7", level).code == 7
+    assert place.go("kill -KILL $$").code == 128 + signal.SIGKILL
     argv = place.argv(["cat"], Level.BWRAP)
     ended = run(
         argv,
@@ -715,6 +717,16 @@ class TestTheProbe:
         assert seen.why.startswith(why)
         assert seen.fix
 
+    def test_takes_a_missing_tool_for_no_proof(self, tmp_path: Path) -> None:
+        needs(Level.BWRAP)
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        for name in ("sh", "cat", "env", "dd"):
+            (tools / name).symlink_to(str(shutil.which(name)))
+        seen = sandbox.probe({"PATH": str(tools)})
+        assert seen.level is Level.NONE
+        assert "inside, using dd, env and grep was not possible" in seen.why
+
     def test_says_what_it_does_not_know(self, tmp_path: Path) -> None:
         seen = sandbox.probe(os.environ, [program(tmp_path / "bin", "echo 'bwrap: the moon is full' >&2; exit 1")])
         assert seen.why == "bubblewrap does not hold here: the moon is full"
@@ -845,6 +857,19 @@ class TestTheGround:
     def test_a_repository_in_the_system_is_not_hidden(self) -> None:
         ground = sandbox.survey(None, {"PATH": "/usr/bin"}, Path("/etc/.git"))
         assert Path("/etc") not in ground.hidden
+
+    def test_what_steers_others_is_guarded(self) -> None:
+        names = {
+            ".git",
+            ".claude",
+            ".github",
+            ".mcp.json",
+            ".vscode",
+            ".gitattributes",
+            ".gitmodules",
+            ".gitlab-ci.yml",
+        }
+        assert names <= {*protected_names()}
 
     def test_what_is_guarded_is_there_and_no_symlink(self, tmp_path: Path) -> None:
         (tmp_path / ".git").touch()

@@ -58,6 +58,9 @@ def confine(  # noqa: PLR0913  # one argument is one thing the caller must decid
 ) -> list[str]:
     """Return the argv that runs `argv` in `worktree` at `level`.
 
+    At the strongest level a command that signal N ended has the exit status 128 + N, and what a limit or a cancel ends
+    has no time for last words: with its namespace all of it goes at once.
+
     Args:
         argv: the command and its arguments.
         worktree: where it runs, by its real name; writable.

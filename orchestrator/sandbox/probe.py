@@ -22,20 +22,24 @@ _INSIDE = "inside, "  # how our own findings start; all else is bubblewrap's
 _NAMESPACES = ("net", "pid", "ipc", "mnt", "user")
 _CANARY = "CANARY_OF_THE_PROBE"  # a variable that the starting process has and nobody inside may read
 
-# Says `open NAME` for each thing that was possible and must not be, and `works NAME` for what must.
+# Says `open NAME` for each thing that was possible and must not be, and `works NAME` for what must. A tool that is
+# missing must not look like a way that is shut, so those that are used have to work first.
 _LIMITED = """
 may() { name=$1; shift; if "$@" 2>/dev/null; then echo "open $name"; fi; }
 must() { name=$1; shift; if "$@" 2>/dev/null; then echo "works $name"; fi; }
 put() { echo x > "$1"; }
 big() { dd if=/dev/zero of=big bs=1 count=1 seek="$1"; }
 named() { env | grep -q "^$1="; }
+limiting() { big 1 && env | grep -q '^PATH='; }
 must "writing in the worktree" put written
+must "using dd, env and grep" limiting
 may "writing a file over the limit" big "$FILE_SIZE"
 may "reading a key in its environment" named "$CANARY"
 """
 _CONFINED = (
     _LIMITED
     + """
+looking() { readlink /proc/self/ns/net | grep -q '^net:' && grep -q '^ *lo:' /proc/net/dev; }
 kin() { grep -lqs "$CANARY" /proc/[0-9]*/environ; }
 capable() { ! grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status; }
 gaining() { ! grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status; }
@@ -53,6 +57,7 @@ may "reaching the network" wired
 may "making a user namespace" unshare -U true
 for pair in $NAMESPACES; do may "sharing the ${pair%%=*} namespace" shared "${pair%%=*}" "${pair#*=}"; done
 must "reading the git directory" cat "$GIT/config"
+must "using readlink and /proc" looking
 """
 )
 _APPARMOR = "this system takes the rights from user namespaces, as Ubuntu 24.04 does"
@@ -174,13 +179,11 @@ def _break_out(place: _Place, level: Level, bwrap: Path | None, base: Mapping[st
         return ended.last_lines(1) or f"nothing ran ({ended.cause}, exit status {ended.code})"
     opened = [line.removeprefix("open ") for line in said if line.startswith("open ")]
     opened += ["writing outside of the worktree"] if strongest and place.outside.exists() else []
-    needed = ["writing in the worktree", *(["reading the git directory"] if strongest else [])]
+    needed = [line.split('"')[1] for line in script.splitlines() if line.startswith('must "')]
     broken = [name for name in needed if f"works {name}" not in said]
-    if opened:
-        return f"{_INSIDE}{opened[0]} was possible"
     if broken or not (place.worktree / "written").is_file():
         return f"{_INSIDE}{(broken or needed)[0]} was not possible"
-    return ""
+    return f"{_INSIDE}{opened[0]} was possible" if opened else ""
 
 
 def _facts(place: _Place) -> dict[str, str]:
