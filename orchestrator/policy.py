@@ -52,6 +52,11 @@ _PROTECTED = (
 )
 
 
+def protected_names() -> tuple[str, ...]:
+    """Return the names at the top of a worktree that are never taken from an agent."""
+    return tuple(dict.fromkeys(pattern.removeprefix("**/").rstrip("/") for pattern, _ in _PROTECTED))
+
+
 @dataclass(frozen=True, slots=True)
 class Touched:
     """One path an attempt changed, with the modes before and after (`GONE` where there is none)."""

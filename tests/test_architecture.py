@@ -26,6 +26,7 @@ ROOMS = (
     "render",
     "config",
     "process",
+    "sandbox",
     "workspace",
     "repo",
     "agents",
@@ -68,6 +69,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "disk": (
         "workspace",
         "process.streams",  # what a child says, as it says it
+        "sandbox.probe",  # a folder to break out of
         "repo.*",  # worktrees, indexes and stale locks
         "agents.*",  # the scripted agent's edits, the result's folder, the conformance suite's trial
         "steps.overlay",  # what git merge-file reads
