@@ -15,6 +15,7 @@ class Failure(StrEnum):
         TIMEOUT: the attempt ran, or was silent, for too long.
         STALE: a person changed the spec while the attempt was running.
         INTERRUPTED: the leader stopped or was killed; nothing is held against the attempt.
+        QUOTA: a limit of the account is reached: waited out, however long it takes, and held against nobody.
         FATAL: the agent cannot be started at all.
     """
 
@@ -25,6 +26,7 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     STALE = "stale"
     INTERRUPTED = "interrupted"
+    QUOTA = "quota"
     FATAL = "fatal"
 
     @property
@@ -62,6 +64,8 @@ def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated
         if row > retries:
             return Next.DEAD, f"{row} transient failures in a row"
         return Next.LATER, f"transient failure {row}"
+    if last is Failure.QUOTA:
+        return Next.LATER, "a limit of the account is reached"
     if last in {Failure.STALE, Failure.INTERRUPTED}:
         return Next.AGAIN, last.value
     if spent >= limit:
@@ -72,8 +76,9 @@ def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated
 
 
 def transient_row(failures: Sequence[Failure]) -> int:
-    """Return how many transient failures stand at the end."""
-    return next((n for n, failure in enumerate(reversed(failures)) if failure is not Failure.TRANSIENT), len(failures))
+    """Return how many failures that are waited out stand at the end."""
+    passing = {Failure.TRANSIENT, Failure.QUOTA}
+    return next((n for n, failure in enumerate(reversed(failures)) if failure not in passing), len(failures))
 
 
 def backoff(row: int, base: float, chance: float, cap: float = 300.0) -> float:

@@ -29,6 +29,7 @@ ROOMS = (
     "sandbox",
     "workspace",
     "repo",
+    "models",
     "agents",
     "steps",
     "engines",
@@ -47,7 +48,10 @@ KEYS: dict[str, tuple[str, ...]] = {
         "repo.standby",  # git that stays
         "repo.remotes",  # gitpython, for what the upstream lacks
     ),
-    "network": ("testing.*",),  # listens on loopback, for tests
+    "network": (
+        "testing.*",  # listens on loopback, for tests
+        "models.*",  # hangs up
+    ),
     "clock": (
         "clock",
         "workspace",  # since when the lock is held, for a person who reads it
@@ -86,6 +90,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "engines.local",  # a thread's error goes to the leader
         "leader.loop",  # the same
         "cli.hook",  # a coding agent's session never stops because of us
+        "models.door",  # the SDK lets through whatever a broken answer makes of it
     ),
 }
 

@@ -1,0 +1,96 @@
+"""The door: one call goes out, as a stream, once; what it may mean and when to try again others decide."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.models.call import Call, CallError, Reply
+from orchestrator.models.checked import BrokenReplyError, Order, reply
+from orchestrator.models.classify import classify
+from orchestrator.models.hangup import Line
+
+if TYPE_CHECKING:
+    import anthropic
+
+_CONNECT = 10.0  # seconds
+_CACHED = {"type": "ephemeral"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """Sends calls to one API.
+
+    Args:
+        key: the API key; empty where `token` is used.
+        token: a bearer token.
+        url: where the API is; empty for the SDK's own default.
+        clock: measures deadlines.
+    """
+
+    key: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    url: str = ""
+    clock: Clock = field(default_factory=SystemClock, repr=False)
+
+    def send(self, call: Call, cancel: threading.Event) -> Reply:
+        """Return the answer to `call`; from any thread.
+
+        Raises:
+            CallError: there is none, classed; also within a second of `cancel`, or of the call's deadline.
+        """
+        line = Line(self.clock)
+        try:
+            with self._client(line) as client, line.within(call.deadline, cancel):
+                return _stream(client, call)
+        except Exception as error:
+            raise classify(error, line.cut, call.deadline) from error
+
+    def _client(self, line: Line) -> "anthropic.Anthropic":
+        import anthropic  # noqa: PLC0415 - it costs seconds, and only who sends a call needs it
+
+        def trace(request: Any) -> None:
+            request.extensions["trace"] = line.trace
+
+        http = anthropic.DefaultHttpxClient(event_hooks={"request": [trace]})
+        return anthropic.Anthropic(
+            api_key=self.key or None,
+            auth_token=self.token or None,
+            base_url=self.url or None,
+            max_retries=0,
+            timeout=anthropic.Timeout(None, connect=_CONNECT),  # the line has the deadline
+            http_client=http,
+        )
+
+
+def _stream(client: "anthropic.Anthropic", call: Call) -> Reply:
+    order = Order()
+    with client.messages.stream(**_parameters(call)) as stream:
+        for event in stream:
+            order.take(event.type, getattr(event, "index", None))
+            if event.type == "input_json":
+                order.hear(event.partial_json)
+        order.finish()
+        message = stream.get_final_message()
+        found = message.to_dict(mode="json") if hasattr(message, "to_dict") else None
+        if not isinstance(found, Mapping):
+            raise BrokenReplyError("what came back is no message")
+        return reply(found, stream.request_id or "", order.garbled)
+
+
+def _parameters(call: Call) -> dict[str, Any]:
+    """Return the SDK's parameters: what does not change from call to call comes first and is kept by the cache."""
+    wanted: dict[str, Any] = {
+        "model": call.model,
+        "max_tokens": call.most,
+        "system": [{"type": "text", "text": call.system, "cache_control": _CACHED}],
+        "messages": call.messages,
+    }
+    output: dict[str, Any] = {"effort": call.effort} if call.effort else {}
+    if call.schema is not None:
+        output |= {"format": {"type": "json_schema", "schema": call.schema}}
+    return wanted | ({"output_config": output} if output else {}) | ({"tools": call.tools} if call.tools else {})
+
+
+__all__ = ["CallError", "Door"]
