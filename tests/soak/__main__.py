@@ -19,13 +19,13 @@ def main(plan: int, target: Path | None, folder: Path | None) -> None:
     cycles = int(os.environ.get("SOAK_CYCLES", "10000"))
     with tempfile.TemporaryDirectory(prefix="soak-", dir=folder, ignore_cleanup_errors=True) as place:
         facts = machine(Path(place))
-        samples = soaked.soak(Path(place), cycles, plan)
-    report = figures.report(samples)
+        found = soaked.soak(Path(place), cycles, plan)
+    report = figures.report(found)
     click.echo(report.text())
     click.echo(f"- {', '.join(f'{name} {value}' for name, value in facts.items())}")
     if target:
         target.write_text(report.json(facts), encoding="utf-8")
-    raise SystemExit(1 if [*figures.faults(samples), *figures.excesses(samples)] else 0)
+    raise SystemExit(1 if [*figures.faults(found.samples), *figures.excesses(found)] else 0)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from soak import figures, soaked
+from soak.figures import Soaked
 from soak.leader import Sample
 
 _CYCLES = int(os.environ.get("SOAK_CYCLES", "0"))
 
 
 def test_a_short_soak_leaves_nothing_open_and_nothing_over(tmp_path: Path) -> None:
-    samples = soaked.soak(tmp_path, 40, 8)
+    samples = soaked.soak(tmp_path, 40, 8).samples
     assert [len(each.cycles) for each in samples] == [8] * 5
     assert list(figures.faults(samples)) == []
 
@@ -27,9 +28,9 @@ def test_a_short_soak_leaves_nothing_open_and_nothing_over(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.skipif(not _CYCLES, reason="takes many minutes: SOAK_CYCLES=10000 runs it")
 def test_a_long_soak_drifts_nowhere(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    samples = soaked.soak(tmp_path, _CYCLES, min(100, _CYCLES // 10))
+    found = soaked.soak(tmp_path, _CYCLES, min(100, _CYCLES // 10))
     record_property("cycles", _CYCLES)
-    assert [*figures.faults(samples), *figures.excesses(samples)] == [], figures.report(samples).text()
+    assert [*figures.faults(found.samples), *figures.excesses(found)] == [], figures.report(found).text()
 
 
 def sample(number: int, **other: object) -> Sample:
@@ -42,9 +43,9 @@ def steady(**other: Callable[[int], object]) -> list[Sample]:
 
 
 def test_a_steady_soak_is_in_order() -> None:
-    samples = steady()
-    assert [*figures.faults(samples), *figures.excesses(samples)] == []
-    assert "memory +0.0%, p99 +0.0%" in figures.report(samples).text()
+    found = Soaked(steady())
+    assert [*figures.faults(found.samples), *figures.excesses(found)] == []
+    assert "memory +0.0%, p99 +0.0%" in figures.report(found).text()
 
 
 @pytest.mark.parametrize(
@@ -73,10 +74,18 @@ def test_what_is_left_open_or_over_is_seen(name: str, value: Callable[[int], obj
     ],
 )
 def test_a_drift_is_seen(name: str, value: Callable[[int], object], said: str) -> None:
-    samples = steady(**{name: value})
-    assert next(figures.excesses(samples)).startswith(said)
-    assert f"wrong: {said}" in figures.report(samples).text()
+    found = Soaked(steady(**{name: value}))
+    assert next(figures.excesses(found)).startswith(said)
+    assert f"wrong: {said}" in figures.report(found).text()
+
+
+def test_what_the_machine_itself_lost_is_no_drift_and_what_it_won_hides_none() -> None:
+    slower = steady(cycles=lambda number: [0.1 + number / 1000] * 100)
+    control = [sample(number) for number in range(10)]
+    slow = [sample(number, cycles=[0.14] * 100) for number in range(10)]
+    assert list(figures.excesses(Soaked(slower, [control, slow]))) == []
+    assert next(figures.excesses(Soaked(steady(), [slow, control]))).startswith("the slowest hundredth")
 
 
 def test_what_happens_while_it_warms_up_is_none() -> None:
-    assert list(figures.excesses(steady(rss=lambda number: (40 + min(number, 5) * 12) << 20))) == []
+    assert list(figures.excesses(Soaked(steady(rss=lambda number: (40 + min(number, 5) * 12) << 20)))) == []
