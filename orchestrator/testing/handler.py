@@ -1,5 +1,7 @@
 """One connection: reads requests, has them answered, and writes all of it down in the journal."""
 
+import contextlib
+import socket
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +18,7 @@ from orchestrator.testing.wire import Wire
 
 _DRAINED = 64 << 20  # bytes of a body that is too large, read so that the client gets to hear it
 _PIECE = 1 << 16
+_LINGER = 1.0  # seconds a client that was refused may go on writing
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,10 @@ def _handle(handler: BaseHTTPRequestHandler, house: House) -> None:
     answer = _answer(handler, house, call, request_id)
     if answer.trouble is None or answer.trouble.fault not in INSTEAD:
         note(status=answer.status)
+    unread = handler.close_connection
     Wire(handler, house.stopping).send(answer, {"request-id": request_id, **answer.headers})
+    if unread:
+        _linger(handler.connection)
 
 
 def _answer(handler: BaseHTTPRequestHandler, house: House, call: Call, request_id: str) -> Answer:
@@ -72,6 +78,15 @@ def _answer(handler: BaseHTTPRequestHandler, house: House, call: Call, request_i
         handler.close_connection = True
         return house.service.refuse(call, error, request_id)
     return house.service.answer(call.having(data), request_id)
+
+
+def _linger(connection: socket.socket) -> None:
+    """Read what a client still writes: a socket closed under it is reset, and the answer lost with it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(_LINGER)
+        while connection.recv(_PIECE):
+            pass
 
 
 def _body(handler: BaseHTTPRequestHandler, call: Call, largest: int) -> bytes:
