@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.plaintext import safe_text
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -44,6 +46,7 @@ def _environment() -> "Environment":
     )
     environment.filters["fenced"] = fenced
     environment.filters["cell"] = cell
+    environment.filters["data"] = data
     return environment
 
 
@@ -52,6 +55,13 @@ def fenced(value: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{value.rstrip(chr(10))}\n{fence}"
+
+
+def data(value: str, most: int) -> str:
+    """Return text from outside as data in a prompt: safe, fenced, and cut after `most` characters, which it says."""
+    clean = safe_text(value)
+    cut = f"\n(cut here: {len(clean) - most:,} more characters)" if len(clean) > most else ""
+    return fenced(clean[:most]) + cut
 
 
 def cell(value: object) -> str:

@@ -86,6 +86,7 @@ class Reply:
         request: the API's id of the call.
         why: what the API says of a refusal.
         garbled: ids of the uses of tools whose input was no JSON object; none of it may be believed.
+        micros: what it cost, in millionths of a US dollar; 0 until somebody who knows prices has said.
     """
 
     model: str
@@ -95,6 +96,7 @@ class Reply:
     request: str = ""
     why: str = ""
     garbled: frozenset[str] = frozenset()
+    micros: int = 0
 
     @property
     def text(self) -> str:

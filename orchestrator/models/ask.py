@@ -1,0 +1,36 @@
+"""What the rest of the program asks models through: one question, and for whom it is asked."""
+
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.models.call import Call, Reply
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a call is for, as the ledger of costs has it.
+
+    Attributes:
+        role: `planner`, `worker`, `reviewer` or `resolver`.
+        task: the task's id; empty for a call that is for the whole plan.
+        attempt: the attempt's number; 0 where there is none.
+        step: which call of that purpose it is: a turn's number, or a name.
+    """
+
+    role: str
+    task: str = ""
+    attempt: int = 0
+    step: str = ""
+
+
+class Asking(Protocol):
+    """Whatever can put a question to a model, pay for it, and wait and try again where that may help."""
+
+    def ask(self, call: Call, purpose: Purpose, cancel: threading.Event) -> Reply:
+        """Return the checked answer, with what it cost.
+
+        Raises:
+            CallError: there is none, and asking again now would not bring one; classed.
+        """
+        ...
