@@ -15,13 +15,13 @@ from soak.leader import Sample
 MEMORY = 0.05
 TIME = 0.10
 _WARM = 0.1  # of the soak, which is not looked at
-_PART = 0.2  # of the soak, whose middle stands for its beginning or end
+_PART = 0.2  # of the soak, which stands for its beginning or end
 _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Soaked:
-    """The samples of a soak, and those of new projects beside its early and its last part: none of a short one."""
+    """The samples of a soak, and those of a new project beside each of its two parts: none of a short one."""
 
     samples: Sequence[Sample]
     controls: Sequence[Sequence[Sample]] = ()
@@ -31,13 +31,14 @@ class Soaked:
         """How much slower the machine itself was at the end: by the slowest hundredth of a new project's cycles."""
         if not self.controls:
             return 1.0
-        early, late = (_hundredth(each[1:]) for each in self.controls)
+        early, late = map(_hundredth, self.controls)
         return late / early
 
 
-def middles(plans: int) -> tuple[int, int]:
-    """Return the plans in the middle of the two parts that are held against each other."""
-    return int(plans * (_WARM + _PART / 2)), int(plans * (1 - _PART / 2))
+def spans(plans: int) -> tuple[range, range]:
+    """Return the plans of the two parts that are held against each other: the first after the warm-up, and the last."""
+    warm, size = int(plans * _WARM), max(1, int(plans * _PART))
+    return range(warm, warm + size), range(plans - size, plans)
 
 
 def read(file: Path) -> list[Sample]:
@@ -47,8 +48,8 @@ def read(file: Path) -> list[Sample]:
 
 def parts(found: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return the first part after the warm-up, and the last part."""
-    warm, size = int(len(found) * _WARM), max(1, int(len(found) * _PART))
-    return found[warm : warm + size], found[-size:]
+    early, late = spans(len(found))
+    return found[early.start : early.stop], found[late.start : late.stop]
 
 
 def drift(early: float, late: float) -> float:

@@ -1,7 +1,7 @@
 """The process that soaks: it carries out one plan after another through the command line's own entry, and looks at itself.
 
-Run as `python -m soak.leader ROOT CYCLES PLAN SAMPLES`; appends a sample, a line of JSON, for each plan, says so in a line
-of its output, and waits for a line of its input.
+Run as `python -m soak.leader ROOT CYCLES PLAN SAMPLES`; before each plan waits for a line of its input, then appends a
+sample, a line of JSON, and says so in a line of its output.
 """
 
 import gc
@@ -70,11 +70,11 @@ def main(root: Path, cycles: int, plan: int, samples: Path) -> None:
     os.chdir(root)
     with samples.open("a") as file:
         for number in range(cycles // plan):
+            sys.stdin.readline()
             plans.write(repo, number, plan)
             file.write(json.dumps(asdict(_carried_out(repo, number, plan))) + "\n")
             file.flush()
             print(number, flush=True)  # noqa: T201 - whoever started it waits for this
-            sys.stdin.readline()
 
 
 def _carried_out(repo: Repo, number: int, plan: int) -> Sample:

@@ -1,53 +1,94 @@
-"""One soak from outside: the process is started, waited for, and its samples read."""
+"""Soaks from outside: a process is started, told to take each of its steps, and its samples are read."""
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from soak import figures, plans
 from soak.figures import Soaked
+from soak.leader import Sample
 
-_CONTROL = 10  # plans that a new project carries out, to say how quick the machine is at that time
+_LEAST = 20  # plans of a soak that is long enough to be held against a new project
+
+
+@dataclass(frozen=True)
+class Soaking:
+    """A project, and the process that carries out one plan after another in it."""
+
+    folder: Path
+    child: "subprocess.Popen[str]"
+
+    def step(self) -> None:
+        """Have the next plan carried out.
+
+        Raises:
+            AssertionError: the process did not manage to.
+        """
+        assert self.child.stdin
+        assert self.child.stdout
+        self.child.stdin.write("\n")
+        self.child.stdin.flush()
+        assert self.child.stdout.readline(), (self.folder / "errors").read_text()[-4_000:]
+
+    def samples(self) -> list[Sample]:
+        """Return a sample for each plan so far."""
+        return figures.read(self.folder / "samples.jsonl")
 
 
 def soak(folder: Path, cycles: int, plan: int) -> Soaked:
-    """Soak in a project below `folder`; in the middle of its early and of its last part, a new project is a control.
+    """Soak in a project below `folder`; in its early and in its last part, plan by plan beside a new project.
 
     Raises:
-        AssertionError: the process did not come to its end.
+        AssertionError: a process did not come to its end.
     """
-    controls: list[Soaked] = []
     number = cycles // plan
+    controls: list[list[Sample]] = []
+    with _soaking(folder / "soak", cycles, plan) as soaking:
+        done = 0
+        for part in figures.spans(number) if number >= _LEAST else ():
+            for _ in range(done, part.start):
+                soaking.step()
+            controls.append(_beside(folder / f"control-{part.start}", soaking, len(part), plan))
+            done = part.stop
+        for _ in range(done, number):
+            soaking.step()
+        return Soaked(soaking.samples(), controls)
 
-    def look(done: int) -> None:
-        if number >= 2 * _CONTROL and done in figures.middles(number):
-            controls.append(_soaked(folder / f"control-{done}", _CONTROL * plan, plan))
 
-    return Soaked(_soaked(folder / "soak", cycles, plan, look).samples, [each.samples for each in controls])
+def _beside(folder: Path, soaking: Soaking, number: int, plan: int) -> list[Sample]:
+    """Soak on, each plan followed by one of a new project, which has had its first; return the new one's samples."""
+    with _soaking(folder, (number + 1) * plan, plan) as control:
+        control.step()
+        for _ in range(number):
+            soaking.step()
+            control.step()
+        return control.samples()[1:]
 
 
-def _soaked(folder: Path, cycles: int, plan: int, look: Callable[[int], None] = lambda _done: None) -> Soaked:
+@contextmanager
+def _soaking(folder: Path, cycles: int, plan: int) -> Iterator[Soaking]:
     repo = plans.project(folder / "project")
-    temporary, samples, errors = folder / "tmp", folder / "samples.jsonl", folder / "errors"
+    temporary, samples = folder / "tmp", folder / "samples.jsonl"
     temporary.mkdir()
     here = Path(__file__).parent.parent
-    with (
-        errors.open("wb") as said,
-        subprocess.Popen(
-            [sys.executable, "-m", "soak.leader", str(repo.root), str(cycles), str(plan), str(samples)],
-            cwd=here,
-            env={**repo.env, "PYTHONPATH": str(here), "TMPDIR": str(temporary)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            text=True,
-        ) as child,
-    ):
-        assert child.stdin
-        for done in child.stdout or ():
-            look(int(done))
-            child.stdin.write("\n")
-            child.stdin.flush()
-    assert child.returncode == 0, errors.read_text()[-4_000:]
-    return Soaked(figures.read(samples))
+    with ExitStack() as stack:
+        child = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "soak.leader", str(repo.root), str(cycles), str(plan), str(samples)],
+                cwd=here,
+                env={**repo.env, "PYTHONPATH": str(here), "TMPDIR": str(temporary)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stack.enter_context((folder / "errors").open("wb")),
+                text=True,
+            )
+        )
+        try:
+            yield Soaking(folder, child)
+        except BaseException:
+            child.kill()
+            raise
+    assert child.returncode == 0, (folder / "errors").read_text()[-4_000:]
