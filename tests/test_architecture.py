@@ -21,6 +21,7 @@ ROOMS = (
     "documents",
     "testing",
     "failure",
+    "budget",
     "policy",
     "plan",
     "render",
@@ -72,6 +73,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "disk": (
         "workspace",
+        "models.journal",  # what was spent, synced before a call leaves
         "process.streams",  # what a child says, as it says it
         "sandbox.probe",  # a folder to break out of
         "repo.*",  # worktrees, indexes and stale locks

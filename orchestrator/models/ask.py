@@ -16,12 +16,14 @@ class Purpose:
         task: the task's id; empty for a call that is for the whole plan.
         attempt: the attempt's number; 0 where there is none.
         step: which call of that purpose it is: a turn's number, or a name.
+        closing: it writes down what is known, so that work can go on another time: `limits.reserve` is kept for it.
     """
 
     role: str
     task: str = ""
     attempt: int = 0
     step: str = ""
+    closing: bool = False
 
 
 class Asking(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.budget import Usage
 from orchestrator.failure import Failure
 
 Block = Mapping[str, Any]
@@ -21,32 +22,6 @@ class Stop(StrEnum):
     PAUSE = "pause_turn"
     REFUSAL = "refusal"
     CONTEXT = "model_context_window_exceeded"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of one call. `cached` were read from the cache, `kept` written to it; `thinking` is part of `output`."""
-
-    input: int = 0
-    cached: int = 0
-    kept: int = 0
-    output: int = 0
-    thinking: int = 0
-
-    @property
-    def total(self) -> int:
-        """All tokens that went in or came out."""
-        return self.input + self.cached + self.kept + self.output
-
-    def __add__(self, other: "Usage") -> "Usage":
-        """Return the tokens of both."""
-        return Usage(
-            self.input + other.input,
-            self.cached + other.cached,
-            self.kept + other.kept,
-            self.output + other.output,
-            self.thinking + other.thinking,
-        )
 
 
 @dataclass(frozen=True)
@@ -130,3 +105,6 @@ class CallError(Exception):
     def __str__(self) -> str:
         """Return what went wrong."""
         return self.said
+
+
+__all__ = ["Block", "Call", "CallError", "Reply", "Stop", "Usage"]

@@ -1,21 +1,27 @@
 """The door: one call goes out, as a stream, once; what it may mean and when to try again others decide."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.clock import Clock, SystemClock
+from orchestrator.models.abilities import Abilities, abilities
 from orchestrator.models.call import Call, CallError, Reply
 from orchestrator.models.checked import BrokenReplyError, Order, reply
 from orchestrator.models.classify import classify
 from orchestrator.models.hangup import Line
 
 if TYPE_CHECKING:
+    import ssl
+
     import anthropic
 
 _CONNECT = 10.0  # seconds
+_LOOK_UP = 30.0  # seconds
 _CACHED = {"type": "ephemeral"}
+_Said = TypeVar("_Said")
 
 
 @dataclass(frozen=True)
@@ -34,18 +40,34 @@ class Door:
     url: str = ""
     clock: Clock = field(default_factory=SystemClock, repr=False)
 
-    def send(self, call: Call, cancel: threading.Event) -> Reply:
-        """Return the answer to `call`; from any thread.
+    def send(self, call: Call, cancel: threading.Event, begun: Callable[[], None] | None = None) -> Reply:
+        """Return the answer to `call`; from any thread. `begun` is called once the API begins to answer.
 
         Raises:
-            CallError: there is none, classed; also within a second of `cancel`, or of the call's deadline.
+            CallError: there is none, classed; also within a second of `cancel`, or of the call's deadline. Its fact
+                `sent` says whether any of the call went out.
         """
+        return self._ask(lambda client: _stream(client, call, begun), call.deadline, cancel)
+
+    def look_up(self, model: str, cancel: threading.Event) -> Abilities:
+        """Return what `model` can do, as the API says; from any thread.
+
+        Raises:
+            CallError: it does not, classed; also within a second of `cancel`, or of thirty seconds.
+        """
+        return self._ask(lambda client: abilities(client.models.retrieve(model)), _LOOK_UP, cancel)
+
+    def _ask(
+        self, question: "Callable[[anthropic.Anthropic], _Said]", deadline: float, cancel: threading.Event
+    ) -> _Said:
         line = Line(self.clock)
         try:
-            with self._client(line) as client, line.within(call.deadline, cancel):
-                return _stream(client, call)
+            with self._client(line) as client, line.within(deadline, cancel):
+                return question(client)
         except Exception as error:
-            raise classify(error, line.cut, call.deadline) from error
+            raised = classify(error, line.cut, deadline)
+            raised.facts = {**raised.facts, "sent": line.sent}
+            raise raised from error
 
     def _client(self, line: Line) -> "anthropic.Anthropic":
         import anthropic  # noqa: PLC0415 - it costs seconds, and only who sends a call needs it
@@ -53,7 +75,7 @@ class Door:
         def trace(request: Any) -> None:
             request.extensions["trace"] = line.trace
 
-        http = anthropic.DefaultHttpxClient(event_hooks={"request": [trace]})
+        http = anthropic.DefaultHttpxClient(event_hooks={"request": [trace]}, verify=_trusted())
         return anthropic.Anthropic(
             api_key=self.key or None,
             auth_token=self.token or None,
@@ -64,11 +86,21 @@ class Door:
         )
 
 
-def _stream(client: "anthropic.Anthropic", call: Call) -> Reply:
+@cache
+def _trusted() -> "ssl.SSLContext":
+    """Return the certificates that are trusted, read once: they are most of what a new client costs (40 ms)."""
+    import httpx2  # noqa: PLC0415 - the SDK's own, which is loaded by now
+
+    return httpx2.create_ssl_context()
+
+
+def _stream(client: "anthropic.Anthropic", call: Call, begun: Callable[[], None] | None) -> Reply:
     order = Order()
     with client.messages.stream(**_parameters(call)) as stream:
         for event in stream:
             order.take(event.type, getattr(event, "index", None))
+            if event.type == "message_start" and begun is not None:
+                begun()
             if event.type == "input_json":
                 order.hear(event.partial_json)
         order.finish()

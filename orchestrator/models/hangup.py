@@ -22,15 +22,18 @@ class Line:
     Attributes:
         clock: measures the deadline.
         cut: why it was cut: `deadline` or `cancelled`; empty while it was not.
+        sent: whether any of the request went out: then it may cost something, answer or not.
     """
 
     clock: Clock
     cut: str = ""
+    sent: bool = False
     _socket: socket.socket | None = None
     _over: threading.Event = field(default_factory=threading.Event)
 
     def trace(self, event: str, info: Mapping[str, object]) -> None:
         """Take note of the connection: httpcore's `trace` extension calls this at each of its steps."""
+        self.sent = self.sent or event.endswith(".send_request_headers.started")
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             stream = info["return_value"]
             found = stream.get_extra_info("socket")  # type: ignore[attr-defined]  # httpcore's NetworkStream
