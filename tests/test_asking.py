@@ -272,8 +272,8 @@ def test_a_call_that_a_kill_cut_short_counts_at_its_most(fake: FakeAPI, tmp_path
         file.write(b'{"pay":1,"mic')  # the power went here
     assert read(killed.path).whole().pending == MOST
     bench = Bench(fake, tmp_path)
-    assert bench.purse.spent.of("T1").paid == MOST
     bench.models.ask(CALL, FOR, NEVER)
+    assert MOST < bench.purse.spent.of("T1").paid < 2 * MOST
     assert [next(iter(line)) for line in bench.lines()] == ["hold", "pay", "hold", "pay"]
     bench.purse.close()
 

@@ -5,11 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.budget import Limits, micros
 from orchestrator.cli.doors import LOCK
-from orchestrator.clock import SystemClock
-from orchestrator.config import load
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.config import Config, load
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.events import Tell, silent
+from orchestrator.models.journal import NAME, Journal
+from orchestrator.models.models import Models, door_of
+from orchestrator.models.purse import Purse
 from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import Guard
@@ -47,17 +51,34 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
         objects = ObjectFolders(place.git_dir)
         register = Register(git, place, objects)
         checkout = Checkout(git, place, branch, folders.scratch, objects)
-        yield Project(
-            place=place,
-            git=git,
-            config=config,
-            clock=SystemClock(),
-            env=env,
-            folders=folders,
-            checkout=checkout,
-            worktrees=Worktrees(git, place, folders.worktrees),
-            register=register,
-            guard=Guard(git, place, register, branch, checkout.moving, folders.home / "quarantine"),
-            lock=lock,
-            tell=tell,
-        )
+        clock = SystemClock()
+        models = _models(place.git_dir / NAME, config, env, clock, tell)
+        try:
+            yield Project(
+                place=place,
+                git=git,
+                config=config,
+                clock=clock,
+                env=env,
+                folders=folders,
+                checkout=checkout,
+                worktrees=Worktrees(git, place, folders.worktrees),
+                register=register,
+                guard=Guard(git, place, register, branch, checkout.moving, folders.home / "quarantine"),
+                lock=lock,
+                tell=tell,
+                models=models,
+            )
+        finally:
+            models.purse.close()
+
+
+def _models(journal: Path, config: Config, env: Mapping[str, str], clock: Clock, tell: Tell) -> Models:
+    limits = Limits(
+        workflow=micros(config.budget),
+        task=micros(config.task_budget),
+        call=micros(config.call_budget),
+        reserve=micros(config.reserve),
+    )
+    purse = Purse(Journal(journal), limits, clock, tell)
+    return Models(lambda: door_of(env, clock), purse, clock, config.retries, config.backoff, tell=tell)

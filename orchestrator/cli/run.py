@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from orchestrator.budget import MICROS
 from orchestrator.cli.app import root_option
 from orchestrator.cli.doors import reading
 from orchestrator.cli.listening import listening
@@ -22,6 +23,7 @@ def options(function: Callable[..., int]) -> Callable[..., int]:
 
 _OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--jobs", type=click.IntRange(1, 256), help="Attempts at once."),
+    click.option("--budget", type=click.FloatRange(0, 1e6), metavar="USD", help="What the whole workflow may cost."),
     click.option("--until", metavar="PHASE", default="", help="Stop once this phase is complete."),
     click.option("--dry-run", is_flag=True, help="Say what would start and what would be skipped; change nothing."),
     click.option("--events", type=click.Choice(["jsonl"]), help="Stream what happens to stdout as JSON lines."),
@@ -38,11 +40,20 @@ def command(output: Output, /, **chosen: Any) -> int:
     return carry_on(output, **chosen)
 
 
-def carry_on(output: Output, *, jobs: int | None, until: str, dry_run: bool, events: str | None, no_live: bool) -> int:
+def carry_on(
+    output: Output,
+    *,
+    jobs: int | None,
+    budget: float | None,
+    until: str,
+    dry_run: bool,
+    events: str | None,
+    no_live: bool,
+) -> int:
     """Run, or say what a run would do; return the exit code."""
     if dry_run:
-        return foresee(output, jobs, until)
-    return lead(output, {"limits.jobs": jobs}, until, events, live=not no_live)
+        return foresee(output, jobs, budget, until)
+    return lead(output, {"limits.jobs": jobs, "limits.budget": budget}, until, events, live=not no_live)
 
 
 def lead(output: Output, flags: dict[str, object], until: str, events: str | None, *, live: bool) -> int:
@@ -62,6 +73,7 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
         leader = Leader(project, roster(project.config, project.place.root, project.env), until)
         asked.hand_to(leader.stop)
         report = run(leader)
+        spent = project.models.purse.spent
     landed = [ending.Landing(*pair) for pair in report.landed]
     end = ending.Ending(
         report.phase,
@@ -71,17 +83,20 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
         report.conflicts,
         report.stopped,
         changed=bool(landed),
+        over_budget=report.over_budget,
+        cost=spent.all.micros / MICROS,
     )
     output.product(ending.text(end), end, following=[Next(*pair) for pair in ending.following(end)])
     return int(report.code)
 
 
-def foresee(output: Output, jobs: int | None, until: str) -> int:
+def foresee(output: Output, jobs: int | None, budget: float | None, until: str) -> int:
     """Say what a run would do now; takes no lock and writes nothing."""
     from orchestrator.views import forecast  # noqa: PLC0415 - only a dry run pays for it
 
     here = reading()
     config = replace(here.config, jobs=jobs or here.config.jobs)
+    config = config if budget is None else replace(config, budget=budget)
     found = forecast.forecast(here.git, here.place.root, config, until)
     following = [Next("orchestrator run", "does it")] if found.start or found.land else []
     output.product(forecast.text(found), found, following=following)

@@ -95,6 +95,7 @@ _FREQUENCY = Kind("task | phase | session | auto | minutes as a number", _is_fre
 _AGENT = Kind(f"one of: {', '.join(KINDS)}", lambda value: value in KINDS, str, str)
 
 _TIME = (0, _LONGEST)
+_MONEY = (0, 1e6)
 
 KEYS: dict[str, Key] = {
     "workflow.name": Key("name", _TEXT, "", what="the workflow's name in trailers; default: the folder's"),
@@ -112,6 +113,10 @@ KEYS: dict[str, Key] = {
     "limits.timeout": Key("timeout", _NUMBER, 3600.0, _TIME, "seconds one attempt may take; 0 for no limit"),
     "limits.idle": Key("idle", _NUMBER, 0.0, _TIME, "seconds one attempt may be silent; 0 for no limit"),
     "limits.backoff": Key("backoff", _NUMBER, 2.0, (0, 3600), "seconds before the first retry; doubles, with jitter"),
+    "limits.budget": Key("budget", _NUMBER, 0.0, _MONEY, "US dollars the whole workflow may cost; 0 for no limit"),
+    "limits.task_budget": Key("task_budget", _NUMBER, 0.0, _MONEY, "US dollars one task may cost; 0 for no limit"),
+    "limits.call_budget": Key("call_budget", _NUMBER, 0.0, _MONEY, "US dollars one call may cost; 0 for no limit"),
+    "limits.reserve": Key("reserve", _NUMBER, 0.0, _MONEY, "US dollars of the budget kept to write down what is known"),
     "limits.drain": Key("drain", _NUMBER, 60.0, _TIME, "seconds running attempts get after Ctrl-C"),
     "checkpoint.every": Key("every", _FREQUENCY, "task"),
     "checkpoint.keep": Key("keep", _WHOLE, 20, (1, 1000), "checkpoint files in the tree; older ones live in history"),

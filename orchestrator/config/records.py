@@ -19,7 +19,7 @@ class AgentConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that can be configured; every value has a default. Times are in seconds."""
+    """Everything that can be configured; every value has a default. Times are in seconds, budgets in US dollars."""
 
     name: str
     phases: tuple[str, ...]
@@ -37,6 +37,10 @@ class Config:
     timeout: float
     idle: float
     backoff: float
+    budget: float
+    task_budget: float
+    call_budget: float
+    reserve: float
     drain: float
     every: str | int
     keep: int

@@ -126,7 +126,8 @@ class Leader:
         if not self._draining and self._step(engine):
             return True
         idle = not self._running and not self._landing
-        if idle and (self._draining or (not self._held and self._not_now is None)):
+        held = self._held and not self.report.over_budget
+        if idle and (self._draining or (not held and self._not_now is None)):
             return False
         self._wait(engine)
         return True
@@ -233,6 +234,7 @@ class Leader:
         last = mine[-1]
         chance = random.random()  # noqa: S311 - jitter, not a secret
         seconds = backoff(transient_row(failures(mine)), self.project.config.backoff, chance)
+        seconds = max(seconds, self.project.models.shut_for())
         self._held[last.task] = self.project.clock.monotonic() + seconds
         self._held_for.add(last.ref)
         self.project.say("attempt.later", last.task, last.number, seconds=seconds)
@@ -240,18 +242,33 @@ class Leader:
     def _chosen(self, known: Docket) -> list[Order]:
         """Return the orders for the tasks that may start now."""
         project, slots = self.project, self.project.config.jobs - len(self._running)
-        if slots <= 0 or self._past_until(known.now):
+        if slots <= 0 or self._past_until(known.now) or self._over_budget():
             return []
         now = known.now
         ready = planning.ready(now.plan, self._standing(known), now.phase, slots, among=now.unsettled)
         return [order(known, project.config, self.agents, task) for task in ready]
+
+    def _over_budget(self) -> bool:
+        """Whether the budget is spent; told once."""
+        why = self.project.models.purse.over()
+        if why and not self.report.over_budget:
+            self.report.over_budget = why
+            self.project.say("budget.spent", why=why)
+        return bool(why)
+
+    def _dear(self, tasks: Sequence[str]) -> dict[str, str]:
+        """Return those of `tasks` whose own budget is spent, with the reason."""
+        over = self.project.models.purse.over
+        return {task: why for task in tasks if (why := over(task))}
 
     def _standing(self, known: Docket) -> Standing:
         project, git, config = self.project, self.project.git, self.project.config
         current = known.now.standing()
         claimed = self._claims.read(git, project.place.git_dir, project.clock.now())
         taken = [task for task in claimed if not current.settled(task)]
-        spent = [task for task, mine in known.failed() if verdict(git, config, known.now, mine)[0] is Next.DEAD]
+        failed = known.failed()
+        spent = [task for task, mine in failed if verdict(git, config, known.now, mine)[0] is Next.DEAD]
+        spent += self._dear([task for task, _ in failed])
         return replace(
             current,
             # A task claimed by somebody else runs as far as its files are concerned.
@@ -366,5 +383,6 @@ class Leader:
             now = self._situation()
         self._tidy()
         remember(self.project.place.git_dir, now.commit, now.ledger)
-        self.report.conclude(now, claims(self.project.git))
+        dear = {} if self.report.over_budget else self._dear(now.unsettled)
+        self.report.conclude(now, claims(self.project.git), dear)
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))

@@ -23,6 +23,7 @@ class Report:
         dead: dead letters.
         conflicts: dead letters that two sides changed alike: a person must choose.
         stopped: the signal that stopped the run, 0 for none.
+        over_budget: why nothing more may be spent; empty while something may.
     """
 
     landed: list[tuple[str, str]] = field(default_factory=list)
@@ -31,23 +32,32 @@ class Report:
     dead: Sequence[str] = ()
     conflicts: Sequence[str] = ()
     stopped: int = 0
+    over_budget: str = ""
 
     @property
     def code(self) -> Exit:
         """The exit code that says it."""
         if self.stopped:
             return Exit.INTERRUPTED if self.stopped == signal.SIGINT else Exit.TERMINATED
+        if self.over_budget and self.phase != COMPLETE:
+            return Exit.WAITING
         if self.phase == BLOCKED or self.conflicts or (self.stuck and not self.dead):
             return Exit.WAITING
         return Exit.FAILED if self.dead else Exit.DONE
 
-    def conclude(self, now: Situation, claims: Mapping[str, Claim]) -> None:
-        """Fill in how things stand at the end; `claims` are the tasks that somebody else has taken."""
+    def conclude(self, now: Situation, claims: Mapping[str, Claim], dear: Mapping[str, str]) -> None:
+        """Fill in how things stand at the end.
+
+        Args:
+            now: the documents and the ledger.
+            claims: the tasks that somebody else has taken.
+            dear: the tasks on which nothing more may be spent, with the reason.
+        """
         standing = now.standing()
         settled = bool(now.plan.tasks) and not standing.unsettled(now.plan.tasks)
         self.phase = COMPLETE if settled and now.phase != BLOCKED else now.phase
         taken = {task: f"claimed by {claim.who}" for task, claim in claims.items() if _is_open(now, standing, task)}
-        self.stuck = planning.stuck(now.plan, standing) | taken
+        self.stuck = {**dear, **planning.stuck(now.plan, standing), **taken}
         self.dead = sorted(standing.dead)
         self.conflicts = [task for task in self.dead if _ended_in_conflict(now, task)]
 

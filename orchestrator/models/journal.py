@@ -112,6 +112,10 @@ class Journal:
         for hold in list(self.spent.pending.values()):
             self.pay(hold, Paid(hold.most, Usage()), lost=True)
 
+    def known(self) -> Spent:
+        """Return what is spent; a journal that nothing was written to by this process is only looked at."""
+        return self.spent if self._handle >= 0 else read(self.path)
+
     def close(self) -> None:
         """Close the file; what is added afterwards opens it again."""
         if self._handle >= 0:

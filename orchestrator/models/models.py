@@ -132,7 +132,7 @@ class Models:
                     return send(turn)
             except CallError as error:
                 seconds = tries.after(error)
-            self._say("model.later", purpose, seconds=seconds, failures=tries.failed)
+            self._say("model.later", purpose, seconds=max(seconds, self.shut_for()), failures=tries.failed)
             if seconds and self.pause(cancel, seconds):
                 raise CallError(Failure.INTERRUPTED, "the call was stopped by the leader")
 

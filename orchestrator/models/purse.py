@@ -65,8 +65,7 @@ class Purse:
     def spent(self) -> Spent:
         """What is spent so far; only to be looked at."""
         with self._lock:
-            self.journal.open()
-            return self.journal.spent
+            return self.journal.known()
 
     def over(self, task: str = "") -> str:
         """Return why nothing may start any more, or, with `task`, nothing for it; empty while something may.
@@ -74,10 +73,12 @@ class Purse:
         Once a call did not fit in, that is said for as long as the process runs: what is smaller would not get far.
         """
         with self._lock:
-            self.journal.open()
             for name in ("", task):
                 if name in self._refused:
                     return self._refused[name]
+            if not self.limits.workflow and not (task and self.limits.task):
+                return ""
+            self.journal.open()
             spent = self.journal.spent
             for limit, paid, what in (
                 (self.limits.work, spent.whole().paid, "the budget"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.clock import Clock
 from orchestrator.config import Config
 from orchestrator.events import Event, Tell
+from orchestrator.models.models import Models
 from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import Guard
@@ -32,6 +33,7 @@ class Project:
         guard: watches what agents could change in the shared git directory.
         lock: the held instance lock.
         tell: who listens to what happens.
+        models: answers questions, for money.
     """
 
     place: Place
@@ -46,6 +48,7 @@ class Project:
     guard: Guard
     lock: Lock
     tell: Tell
+    models: Models
 
     def say(self, name: str, task: str = "", attempt: int = 0, **facts: object) -> None:
         """Tell the listener that something happened."""

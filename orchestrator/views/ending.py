@@ -29,6 +29,8 @@ class Ending:
         conflicts: the dead letters that a person's decision about a conflict would free.
         stopped: the signal that ended the run, 0 for none.
         changed: whether this run landed anything.
+        over_budget: why nothing more may be spent; empty while something may.
+        cost: what was spent, over all runs, in US dollars.
     """
 
     phase: str
@@ -38,6 +40,8 @@ class Ending:
     conflicts: Sequence[str]
     stopped: int
     changed: bool
+    over_budget: str = ""
+    cost: float = 0.0
 
 
 def text(ending: Ending) -> str:
@@ -50,6 +54,8 @@ def _lines(ending: Ending) -> Iterator[str]:
         yield "nothing to do: every task is done"
         return
     yield f"phase {ending.phase}: {len(ending.landed)} landed" + (", stopped on request" if ending.stopped else "")
+    if ending.over_budget:
+        yield f"  over budget: {ending.over_budget}"
     yield from _some([f"  landed {item.task} as {short(item.commit)}" for item in ending.landed])
     yield from _some([f"  dead letter: {task}" for task in ending.dead])
     others = {task: why for task, why in ending.stuck.items() if task not in ending.dead}
@@ -67,6 +73,8 @@ def following(ending: Ending) -> Iterator[tuple[str, str]]:
     if ending.stopped:
         yield "orchestrator run", "carries on from here"
         return
+    if ending.over_budget and ending.phase != COMPLETE:
+        yield "orchestrator run --budget USD", "carries on, with a larger budget for the whole workflow"
     for task in ending.dead[:3]:
         why = "a conflict that a person must settle" if task in ending.conflicts else "why it failed"
         yield f"orchestrator dlq show {task}", why
@@ -82,5 +90,5 @@ def following(ending: Ending) -> Iterator[tuple[str, str]]:
         )
     elif ending.phase == COMPLETE:
         yield "orchestrator log", "what was done, commit by commit"
-    elif not ending.stuck:
+    elif not ending.stuck and not ending.over_budget:
         yield "orchestrator run", "carries on with the next phase"

@@ -40,6 +40,10 @@ def _who(event: Event) -> str:
     return f"{event.task}/{event.attempt}"
 
 
+def _whom(event: Event) -> str:
+    return _who(event) if event.task else f"the {_fact(event, 'role')}"
+
+
 def _count(event: Event, key: str) -> int:
     found = event.facts.get(key)
     return len(found) if isinstance(found, list | tuple) else 0
@@ -99,6 +103,10 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "attempt.rejected": _sent_back,
     "attempt.outdated": lambda event: f"cancelled {_who(event)}: its spec changed",
     "attempt.later": _later,
+    "model.later": lambda event: f"asking the model again for {_whom(event)} in {_seconds(event)}",
+    "price.unknown": lambda event: f"no price of {_fact(event, 'model')} is known: the dearest known price is taken",
+    "budget.near": lambda event: f"{_fact(event, 'spent')} of {_fact(event, 'budget')} USD of the budget are spent",
+    "budget.spent": lambda event: f"nothing more is started: {_fact(event, 'why')}",
     "verify.started": lambda event: f"verifying {short(_fact(event, 'commit'))}",
     "batch.red": lambda event: f"red together: {names(event.facts.get('tasks'))}; verifying them apart",
     "branch.moved": lambda _event: "the branch moved: building again on the new tip",
