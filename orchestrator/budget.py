@@ -3,12 +3,14 @@
 An amount is a whole number of micros: millionths of a US dollar.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 MICROS = 1_000_000  # in a US dollar
 _NEAR = 0.8  # of a budget: somebody is told
 _BYTES_PER_TOKEN = 2  # text of any language has more; what was really read is what is charged
+_WORDS = {"input": "in", "cached": "cached", "kept": "kept", "output": "out", "thinking": "thinking"}
 _AROUND = 1_000  # tokens that the API itself puts around tools and schemas
 
 
@@ -147,3 +149,20 @@ def usd(micros: int) -> str:
 def micros(dollars: float) -> int:
     """Return US dollars as micros."""
     return round(dollars * MICROS)
+
+
+def tokens_said(usage: Usage) -> str:
+    """Return tokens in words, `1200 in, 300 cached, 80 out`; empty for none."""
+    counts = ((getattr(usage, name), word) for name, word in _WORDS.items())
+    return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+def tokens_read(said: str) -> Usage:
+    """Return the tokens that `tokens_said` made these words of; what is none of its is left out."""
+    found = {word: int(count) for count, word in re.findall(r"\b([0-9]{1,15}) ([a-z]+)\b", said)}
+    return Usage(**{name: found[word] for name, word in _WORDS.items() if word in found})
+
+
+def micros_read(said: str) -> int:
+    """Return an amount in US dollars, as a trailer says it, as micros; 0 where it is none of ours."""
+    return micros(float(said)) if re.fullmatch(r"[0-9]{1,9}\.[0-9]{4,6}", said) else 0

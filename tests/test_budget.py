@@ -3,7 +3,20 @@
 import pytest
 from harness import Repo
 
-from orchestrator.budget import MICROS, Limits, Refusal, Scope, Sum, refusal, tokens_at_most, usd
+from orchestrator.budget import (
+    MICROS,
+    Limits,
+    Refusal,
+    Scope,
+    Sum,
+    Usage,
+    micros_read,
+    refusal,
+    tokens_at_most,
+    tokens_read,
+    tokens_said,
+    usd,
+)
 from orchestrator.models.journal import NAME, Journal
 from orchestrator.models.spent import Paid
 
@@ -83,6 +96,80 @@ def test_a_damaged_journal_is_named_before_anything_starts(two: Repo) -> None:
     assert two.landed() == []
 
 
+COSTLY = """
+[[attempt]]
+task = "a"
+attempt = 1
+exit = "failed"
+tokens = 1000
+usd = 0.25
+[[attempt]]
+task = "a"
+attempt = 2
+write = {"a.txt" = "a"}
+tokens = 234
+usd = 0.125
+[[attempt]]
+task = "b"
+write = {"b.txt" = "b"}
+usd = 0.5
+"""
+
+
+def test_what_an_attempt_took_and_cost_is_in_git_and_shown(two: Repo) -> None:
+    two.config(COSTLY)
+    two.run("run")
+    form = "--format=%(trailers:key=Tokens,key=Cost-Usd,separator=%x2C )"
+    ref = "refs/orchestrator/attempts/a/1"
+    assert two.git("log", "-1", form, ref) == "Tokens: 1000 out, Cost-Usd: 0.250000"
+    landings = two.git("log", "--reverse", "--grep=^Task: ", form).split("\n")
+    assert landings == ["Tokens: 1234 out, Cost-Usd: 0.3750", "Cost-Usd: 0.5000"]
+    inspected = two.run("inspect", "a").out
+    assert "1,000 tokens, 0.2500 USD" in inspected
+    assert "234 tokens, 0.1250 USD" in inspected
+    assert [try_["cost"] for try_ in two.run("inspect", "a", "--json").json["data"]["attempts"]] == [0.25, 0.125]
+    assert [line.split("  ")[5].strip() for line in two.run("log", "--limit", "2").out.splitlines()] == [
+        "0.5000 USD",
+        "0.3750 USD",
+    ]
+    assert two.run("status").out.splitlines()[-1].endswith("; spent: 0.8750 USD")
+    data = two.run("run", "--json").json["data"]
+    assert (data["cost"], data["landed"]) == (0.875, [])
+
+
+def test_a_dry_run_estimates_from_what_this_projects_own_attempts_have_cost(two: Repo) -> None:
+    two.config(COSTLY)
+    assert "cost" not in two.run("run", "--dry-run").out
+    two.run("run", "--until", "IMPLEMENTING")
+    two.task("a: do a", "b: do b (after: a)", "c: do c", "d: do d (after: c)")
+    for task in "cd":
+        two.spec(task, f"{task}.txt")
+    said = two.run("run", "--dry-run", "--budget", "1.5").out
+    assert "  may cost 0.8750 USD: 2 tasks at 0.4375 USD, the mean of the 2 so far" in said
+    assert "  over budget: 0.8750 of 1.5000 USD are spent" in said
+    data = two.run("run", "--dry-run", "--json").json["data"]["estimate"]
+    assert data == {"tasks": 2, "each": 0.4375, "known": 2, "cost": 0.875, "spent": 0.875, "budget": 0.0}
+
+
+def test_nothing_is_dispatched_after_the_cap(two: Repo) -> None:
+    two.config(COSTLY, more="[limits]\nbudget = 0.3")
+    said = two.run("run", code=3)
+    assert said.err.count("started") == 3  # two attempts, and that nothing more is
+    assert "0.2500 of 0.3000 USD of the budget are spent" in said.err
+    assert two.landed() == ["a"]  # what had finished is taken in all the same
+    assert two.run("status").out.splitlines()[-1].endswith("; spent: 0.3750 of 0.3000 USD")
+    again = two.run("run", code=3)
+    assert "started b" not in again.err
+    two.run("run", "--budget", "1")
+    assert two.landed() == ["a", "b"]
+
+
+def test_what_a_dead_letter_has_cost_is_said_too(two: Repo) -> None:
+    two.config('[[attempt]]\nexit = "failed"\nusd = 0.1\n', more="[limits]\nattempts = 1")
+    two.run("run", code=1)
+    assert two.git("log", "--grep=^Dead-Letter: a", "--format=%(trailers:key=Cost-Usd,valueonly)").strip() == "0.1000"
+
+
 @pytest.mark.parametrize(
     ("limits", "whole", "task", "scope", "passing"),
     [
@@ -113,6 +200,19 @@ def test_a_closing_call_may_use_the_reserve() -> None:
     limits = Limits(workflow=100, reserve=30)
     assert isinstance(refusal(limits, Sum(80), Sum(), 10), Refusal)
     assert refusal(limits, Sum(80), Sum(), 10, closing=True) is None
+
+
+def test_tokens_and_amounts_come_back_from_their_words() -> None:
+    usage = Usage(1, 20, 300, 4000, 50000)
+    assert tokens_said(usage) == "1 in, 20 cached, 300 kept, 4000 out, 50000 thinking"
+    assert tokens_read(tokens_said(usage)) == usage
+    assert (tokens_said(Usage()), tokens_read("1e9 in, many out")) == ("", Usage())
+    assert (micros_read("0.012345"), micros_read("1.5000"), micros_read("nan"), micros_read("-1.0000")) == (
+        12_345,
+        1_500_000,
+        0,
+        0,
+    )
 
 
 def test_amounts_as_people_read_them() -> None:

@@ -23,6 +23,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "result": (str,),
     "say": (str,),
     "hang": (bool,),
+    "tokens": (int,),
+    "usd": (int, float),
     "exit": (str,),
 }
 _WORDS: dict[tuple[type, ...], str] = {
@@ -34,6 +36,7 @@ _WORDS: dict[tuple[type, ...], str] = {
     (bool,): "true or false",
 }
 _LONGEST = 1e9  # seconds: no system waits much longer
+_DEAREST = 1e6  # US dollars
 _HEADER = re.compile(r"""\s*\[\[\s*(?:attempt|"attempt"|'attempt')\s*\]\]""")
 
 
@@ -51,6 +54,8 @@ class Step:
     result: str = ""
     say: str = ""
     hang: bool = False
+    tokens: int = 0
+    usd: float = 0.0
     exit: str = "complete"
 
 
@@ -83,6 +88,8 @@ class Entry:
             raise self._refusal(key, f"{shown(value)} is not {word}", f"write {word}")
         if key == "sleep" and not 0 <= value <= _LONGEST:
             raise self._refusal(key, f"{shown(value)} is no time to sleep", "write seconds; `hang = true` never ends")
+        if (key == "tokens" and value < 0) or (key == "usd" and not 0 <= value <= _DEAREST):
+            raise self._refusal(key, f"{shown(value)} is no amount", "write how many tokens, or US dollars, it took")
         if key == "exit" and value not in EXITS:
             raise self._refusal(key, f"{shown(value)} is not an exit", f"one of: {', '.join(EXITS)}")
         if key in {"write", "append", "delete"} or (key == "echo" and value):

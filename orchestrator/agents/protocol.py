@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.budget import Usage
 from orchestrator.failure import Failure
 
 DETAIL = 4_000  # characters of a failure's account that are worth reading again
@@ -55,6 +56,8 @@ class Answer:
         code: the exit status, where there is one.
         seconds: how long it took.
         result: the result document's bytes, when it wrote one.
+        usage: the tokens it took, all of the attempt, where that is known.
+        micros: what it cost, all of the attempt, in millionths of a US dollar, where that is known.
     """
 
     failure: Failure | None
@@ -62,6 +65,8 @@ class Answer:
     code: int | None
     seconds: float
     result: bytes | None
+    usage: Usage = field(default_factory=Usage)
+    micros: int = 0
 
 
 class Agent(Protocol):

@@ -10,6 +10,8 @@ delete = ["old.py"]
 echo = "notes/spec.md"               # the spec, as it arrived
 result = "the result document"
 say = "last words"
+tokens = 1200                        # what the attempt is said to have taken,
+usd = 0.25                           # and to have cost
 hang = true                          # until the attempt is cancelled or timed out
 exit = "complete"                    # complete | transient | failed
 """

@@ -10,6 +10,7 @@ from orchestrator.agents.entry import Step
 from orchestrator.agents.protocol import Answer, Assignment, Transcript
 from orchestrator.agents.script import Script
 from orchestrator.agents.verdict import End, ResultFile
+from orchestrator.budget import Usage, micros
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.failure import Failure
@@ -74,20 +75,22 @@ class ScriptedAgent:
 
     def _end(self, assignment: Assignment, cancel: threading.Event) -> End:
         began = self.clock.monotonic()
-        failure, detail = self._outcome(assignment, cancel)
-        return End(failure, detail, None, self.clock.monotonic() - began)
-
-    def _outcome(self, assignment: Assignment, cancel: threading.Event) -> Outcome:
+        step = None
         try:
             step = self._load().step(assignment.task, assignment.attempt)
-            if step is None:
-                wanted = f"attempt {assignment.attempt} of {assignment.task!r}"
-                return Failure.FATAL, f"agents.{self.name}.script has no {wanted}"
-            return _play(step, assignment, cancel)
+            failure, detail = self._outcome(step, assignment, cancel)
         except OrchestratorError as error:
-            return Failure.FATAL, str(error)
+            failure, detail = Failure.FATAL, str(error)
         except OSError as error:
-            return Failure.DETERMINISTIC, f"{error.filename}: {error.strerror}"
+            failure, detail = Failure.DETERMINISTIC, f"{error.filename}: {error.strerror}"
+        took = Usage(output=step.tokens) if step else Usage()
+        return End(failure, detail, None, self.clock.monotonic() - began, took, micros(step.usd) if step else 0)
+
+    def _outcome(self, step: Step | None, assignment: Assignment, cancel: threading.Event) -> Outcome:
+        if step is None:
+            wanted = f"attempt {assignment.attempt} of {assignment.task!r}"
+            return Failure.FATAL, f"agents.{self.name}.script has no {wanted}"
+        return _play(step, assignment, cancel)
 
 
 def _play(step: Step, assignment: Assignment, cancel: threading.Event) -> Outcome:

@@ -2,10 +2,11 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.agents.protocol import DETAIL, Answer
+from orchestrator.budget import Usage
 from orchestrator.documents.result import Result, Status
 from orchestrator.errors import DocumentError
 from orchestrator.failure import Failure
@@ -16,12 +17,17 @@ _CAP = 1 << 16
 
 @dataclass(frozen=True)
 class End:
-    """How an attempt ended, before its result document is looked at; `failure` None is a claim of success."""
+    """How an attempt ended, before its result document is looked at; `failure` None is a claim of success.
+
+    `usage` and `micros` are what it took and cost, where that is known.
+    """
 
     failure: Failure | None
     detail: str
     code: int | None
     seconds: float
+    usage: Usage = field(default_factory=Usage)
+    micros: int = 0
 
 
 class ResultFile:
@@ -82,4 +88,5 @@ def _claim(data: bytes, path: str, detail: str) -> tuple[Failure | None, str]:
 
 
 def _answer(end: End, failure: Failure | None, detail: str, result: bytes | None) -> Answer:
-    return Answer(failure, safe_text(detail).strip()[-DETAIL:], end.code, end.seconds, result)
+    said = safe_text(detail).strip()[-DETAIL:]
+    return Answer(failure, said, end.code, end.seconds, result, end.usage, end.micros)

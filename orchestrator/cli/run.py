@@ -12,6 +12,7 @@ from orchestrator.cli.doors import reading
 from orchestrator.cli.listening import listening
 from orchestrator.cli.output import Next, Output
 from orchestrator.cli.signals import Requests, stop_requests
+from orchestrator.models.journal import NAME
 
 
 def options(function: Callable[..., int]) -> Callable[..., int]:
@@ -97,7 +98,7 @@ def foresee(output: Output, jobs: int | None, budget: float | None, until: str) 
     here = reading()
     config = replace(here.config, jobs=jobs or here.config.jobs)
     config = config if budget is None else replace(config, budget=budget)
-    found = forecast.forecast(here.git, here.place.root, config, until)
+    found = forecast.forecast(here.git, here.place.root, config, here.place.git_dir / NAME, until)
     following = [Next("orchestrator run", "does it")] if found.start or found.land else []
     output.product(forecast.text(found), found, following=following)
     return 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orchestrator.cli.doors import LOCK, reading
 from orchestrator.clock import SystemClock
+from orchestrator.models.journal import NAME
 from orchestrator.views.glance import Sources
 
 
@@ -14,4 +15,12 @@ def sources(start: Path | None = None) -> Sources:
         OrchestratorError: there is none to work in, or its configuration is wrong.
     """
     doors = reading(start)
-    return Sources(doors.git, doors.place.root, doors.place.git_dir / LOCK, doors.config.phases, SystemClock().now())
+    return Sources(
+        git=doors.git,
+        root=doors.place.root,
+        lock=doors.place.git_dir / LOCK,
+        phases=doors.config.phases,
+        now=SystemClock().now(),
+        journal=doors.place.git_dir / NAME,
+        budget=doors.config.budget,
+    )

@@ -112,6 +112,11 @@ class Journal:
         for hold in list(self.spent.pending.values()):
             self.pay(hold, Paid(hold.most, Usage()), lost=True)
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was ever written in it."""
+        return self._handle >= 0 or self.path.exists()
+
     def known(self) -> Spent:
         """Return what is spent; a journal that nothing was written to by this process is only looked at."""
         return self.spent if self._handle >= 0 else read(self.path)

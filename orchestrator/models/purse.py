@@ -113,14 +113,20 @@ class Purse:
         finally:
             self._settle(held, call.model)
 
-    def account(self, role: str, task: str, attempt: int, paid: Paid) -> None:
-        """Take note of what an attempt has cost, as whoever made it says: as far as that did not go through here."""
+    def account(self, role: str, task: str, attempt: int, paid: Paid) -> Paid:
+        """Take note of what an attempt has cost, as whoever made it says: as far as that did not go through here.
+
+        Returns what it has cost by all that is known.
+        """
         with self._lock:
+            if paid == Paid() and not self.journal.begun:
+                return paid
             self.journal.open()
             more = paid.beyond(self.journal.spent.of_attempt(task, attempt))
             if more != Paid():
                 self.journal.charge(role, task, attempt, more)
                 self._tell_near()
+            return self.journal.spent.of_attempt(task, attempt)
 
     def close(self) -> None:
         """Close the journal."""

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from orchestrator.budget import MICROS, Usage, micros_read, tokens_read, tokens_said
 from orchestrator.failure import Failure
 from orchestrator.plaintext import indented, one_line
 from orchestrator.repo.commits import Draft, trailers
@@ -41,6 +42,8 @@ class Attempt:
         detail: the agent's last words or the failing output: what the next attempt should know.
         result: the agent's own result document, empty when it wrote none.
         when: when it was recorded.
+        usage: the tokens it took, where that is known.
+        micros: what it cost, in millionths of a US dollar, where that is known.
     """
 
     task: str
@@ -55,6 +58,8 @@ class Attempt:
     detail: str
     result: bytes
     when: datetime
+    usage: Usage = field(default_factory=Usage)
+    micros: int = 0
 
     @property
     def ref(self) -> str:
@@ -83,6 +88,8 @@ def _message(attempt: Attempt) -> str:
         ("Fate", attempt.fate.value),
         ("Failure", attempt.failure.value if attempt.failure else ""),
         ("Seconds", f"{attempt.seconds:.3f}"),
+        ("Tokens", tokens_said(attempt.usage)),
+        ("Cost-Usd", f"{attempt.micros / MICROS:.6f}" if attempt.micros else ""),
     ]
     return "\n\n".join([*parts, trailers(facts)]) + "\n"
 
@@ -137,6 +144,8 @@ def _attempt(task: str, number: int, commit: str, seconds: str, message: str) ->
         detail=_paragraph(body, _DETAIL),
         result=_paragraph(body, _RESULT).encode(),
         when=datetime.fromtimestamp(int(seconds)).astimezone(),
+        usage=tokens_read(facts.get("Tokens", "")),
+        micros=micros_read(facts.get("Cost-Usd", "")),
     )
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from orchestrator import policy, render
 from orchestrator.agents.protocol import Agent, Answer, Assignment
+from orchestrator.budget import tokens_read, tokens_said
 from orchestrator.documents.spec import Spec
 from orchestrator.failure import Failure
+from orchestrator.models.spent import Paid
 from orchestrator.plaintext import safe_text
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
@@ -167,6 +169,8 @@ def _write_answer(folder: Path, answer: Answer) -> None:
         "code": answer.code,
         "seconds": answer.seconds,
         "result": answer.result.decode("utf-8", "replace") if answer.result is not None else None,
+        "tokens": tokens_said(answer.usage),
+        "micros": answer.micros,
         "boot": boot_id(),
     }
     write_whole(folder / _ENDED, json.dumps(facts).encode())
@@ -184,6 +188,8 @@ class _Origin:
 
 
 def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
+    # What went through our own door is known to the micro, also of an agent that was killed before it could say.
+    paid = project.models.purse.account("worker", origin.task, origin.number, Paid(answer.micros, answer.usage))
     return Attempt(
         task=origin.task,
         number=origin.number,
@@ -197,6 +203,8 @@ def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
         detail=safe_text(answer.detail),
         result=answer.result or b"",
         when=project.clock.now(),
+        usage=paid.usage,
+        micros=paid.micros,
     )
 
 
@@ -277,4 +285,6 @@ def _read_answer(folder: Path) -> Answer:
         code=facts["code"],
         seconds=facts["seconds"],
         result=facts["result"].encode() if facts["result"] is not None else None,
+        usage=tokens_read(facts.get("tokens", "")),
+        micros=facts.get("micros", 0),
     )

@@ -264,7 +264,9 @@ def _candidate(
     rows = project.register.of(task.id)
     answer = result_document(task, ResultStatus.COMPLETE, rows, said, files=files, verified=verified)
     facts = Facts(chapter.workflow, page.phase, page.checkpoint, project.lock.epoch)
-    message = landing_message(task, attempt, facts, verified, files, said)
+    floor = now.ledger.reopened.get(task.id, 0)
+    counted = [row for row in rows if floor < row.number < attempt.number]
+    message = landing_message(task, [*counted, attempt], facts, verified, files, said)
     documents = page_changes(page, {result_path(task.id): answer})
     author = identity(one_line(attempt.agent, 60), "")
     draft = Draft(message, (*work.changes, *documents), chapter.now, author=author)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from orchestrator.budget import Usage, tokens_said, usd
 from orchestrator.documents.result import Result
 from orchestrator.documents.todo import Task
 from orchestrator.plaintext import indented, listed, one_line
@@ -34,10 +35,24 @@ def message(subject: str, body: Sequence[str], pairs: Iterable[tuple[str, str]],
     return "\n\n".join(paragraphs) + "\n"
 
 
+def costs(attempts: Iterable[Attempt]) -> list[tuple[str, str]]:
+    """Return what `attempts` took and cost together, as far as that is known, as trailers."""
+    known = [attempt for attempt in attempts if attempt.micros or attempt.usage.total]
+    usage = sum((attempt.usage for attempt in known), Usage())
+    return [
+        ("Tokens", tokens_said(usage)),
+        ("Cost-Usd", usd(sum(attempt.micros for attempt in known)) if known else ""),
+    ]
+
+
 def landing_message(
-    task: Task, attempt: Attempt, facts: Facts, verified: str, files: Sequence[str], said: Result | None
+    task: Task, rows: Sequence[Attempt], facts: Facts, verified: str, files: Sequence[str], said: Result | None
 ) -> str:
-    """Return the message of the commit that lands `task`; its `Task` trailer is what makes the task done."""
+    """Return the message of the commit that lands `task`; its `Task` trailer is what makes the task done.
+
+    `rows` are the attempts that count, oldest first: the last is what lands, and all of them are what it has cost.
+    """
+    attempt = rows[-1]
     body = [f"Files changed: {listed(files, LISTED, ', ') or 'none, and none were needed'}"]
     if said:
         told = {"Decisions": said.decisions, "Tests needed": said.tests_needed, "Issues": said.issues}
@@ -48,5 +63,6 @@ def landing_message(
         ("Agent", one_line(attempt.agent, 60)),
         ("Spec-Sha", attempt.spec),
         ("Verified", verified),
+        *costs(rows),
     ]
     return message(f"{task.id}: {task.title}", body, pairs, facts)

@@ -9,7 +9,7 @@ from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.steps.chapter import Chapter, Happened, label, write
 from orchestrator.steps.land import page_changes, read_result
-from orchestrator.steps.message import Facts, message
+from orchestrator.steps.message import Facts, costs, message
 from orchestrator.steps.opening import blocked, open_chapter
 from orchestrator.steps.project import Project
 from orchestrator.steps.results import result_document, summary
@@ -94,7 +94,7 @@ def bury(
         standing = replace(chapter.standing, dead=frozenset({*chapter.standing.dead, last.task}))
         reason = f"dead letter ({why}); `orchestrator dlq show {last.task}`"
         chapter = replace(chapter, standing=standing, blocked={**blocked(now, standing), last.task: reason})
-        pairs = [("Dead-Letter", last.task), ("Attempt", str(last.number)), ("Failure", failure)]
+        pairs = [("Dead-Letter", last.task), ("Attempt", str(last.number)), ("Failure", failure), *costs(attempts)]
         happened = Happened(last.task, f"{task.title} is a dead letter", why="dead letter")
         body = (f"{why}: {label(task)}", last.detail[:1_000])
         files = {result_path(last.task): answer}

@@ -1,18 +1,20 @@
 """What a run would do now: what starts, lands, is skipped or is stuck; edits not taken in yet count."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import plan as planning
+from orchestrator.budget import MICROS
 from orchestrator.config import Config
 from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.models.journal import read
 from orchestrator.plan import COMPLETE, Plan, Standing
-from orchestrator.repo.attempts import Fate, load
+from orchestrator.repo.attempts import Attempt, Fate, load
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import ledger
 from orchestrator.repo.refs import head
@@ -34,6 +36,27 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a run may cost, in US dollars, from what this project's own tasks have cost.
+
+    Attributes:
+        tasks: how many would be worked at.
+        each: what a task that landed has cost on the average, all of its attempts together.
+        known: how many such tasks that is the average of.
+        cost: what the run may cost.
+        spent: what is spent already, over all runs.
+        budget: what may be spent in all, 0 for no limit.
+    """
+
+    tasks: int
+    each: float
+    known: int
+    cost: float
+    spent: float
+    budget: float
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What a run would do.
 
@@ -46,6 +69,7 @@ class Forecast:
         done: landed or dropped: skipped.
         dead: dead letters: skipped.
         problems: what would stop the run before it starts anything.
+        estimate: what it may cost; None where nothing of this project has a known cost.
     """
 
     phase: str
@@ -56,10 +80,13 @@ class Forecast:
     done: Sequence[str]
     dead: Sequence[str]
     problems: Sequence[str]
+    estimate: Estimate | None
 
 
-def forecast(git: Git, root: Path, config: Config, until: str = "") -> Forecast:
+def forecast(git: Git, root: Path, config: Config, journal: Path, until: str = "") -> Forecast:
     """Work out what a run would do, from the branch and the files as they stand; nothing is written.
+
+    `journal` is the file that says what was spent.
 
     Raises:
         OrchestratorError: there is no plan, or `until` is no phase of it.
@@ -76,18 +103,33 @@ def forecast(git: Git, root: Path, config: Config, until: str = "") -> Forecast:
     phase = planning.current_phase(now.plan, standing, now.phase)
     over = _is_past(now.plan, phase, until)
     chosen = () if over else planning.ready(now.plan, standing, phase, config.jobs)
+    later = _later(now.plan, standing, phase, chosen)
     start = [Start(task, now.plan.specs[task].agent or config.worker) for task in chosen]
     return Forecast(
         phase=phase,
         start=start,
         land=land,
-        later=_later(now.plan, standing, phase, chosen),
+        later=later,
         stuck={task: why for task, why in planning.stuck(now.plan, standing).items() if task not in bare.dead}
         | {task: f"claimed by {who}" for task, who in taken.items()},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
         problems=[f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
+        estimate=_estimate(attempts, now.ledger.landed, len(chosen) + len(later), config.budget, journal),
     )
+
+
+def _estimate(
+    attempts: Sequence[Attempt], landed: Collection[str], tasks: int, budget: float, journal: Path
+) -> Estimate | None:
+    costs: dict[str, int] = {}
+    for attempt in attempts:
+        if attempt.micros and attempt.task in landed:
+            costs[attempt.task] = costs.get(attempt.task, 0) + attempt.micros
+    if not costs:
+        return None
+    each = sum(costs.values()) / len(costs) / MICROS
+    return Estimate(tasks, each, len(costs), tasks * each, read(journal).all.micros / MICROS, budget)
 
 
 def _situation(git: Git, root: Path, config: Config) -> Situation:
@@ -190,10 +232,21 @@ def _lines(found: Forecast) -> Iterator[str]:
     yield from _some([f"  later {task}: {why}" for task, why in found.later.items()])
     yield from _some([f"  stuck {task}: {why}" for task, why in found.stuck.items()])
     yield from _some([f"  problem {problem}" for problem in found.problems])
+    yield from _costs(found.estimate)
     if found.done:
         yield f"  skip {len(found.done)} done: {_names(found.done)}"
     if found.dead:
         yield f"  skip {len(found.dead)} dead: {_names(found.dead)}"
+
+
+def _costs(estimate: Estimate | None) -> Iterator[str]:
+    if estimate is None or not estimate.tasks:
+        return
+    tasks = f"{estimate.tasks} task{'s' if estimate.tasks > 1 else ''}"
+    mean = f"{tasks} at {estimate.each:.4f} USD, the mean of the {estimate.known} so far"
+    yield f"  may cost {estimate.cost:.4f} USD: {mean}"
+    if estimate.budget and estimate.spent + estimate.cost > estimate.budget:
+        yield f"  over budget: {estimate.spent:.4f} of {estimate.budget:.4f} USD are spent"
 
 
 def _names(tasks: Sequence[str]) -> str:

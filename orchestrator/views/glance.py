@@ -40,6 +40,8 @@ class Sources:
         lock: the file a leader holds while it is at work.
         phases: the configured phases, empty for the state file's own.
         now: the moment ages are counted to.
+        journal: the file that says what was spent.
+        budget: what the workflow may cost, in US dollars; 0 for no limit.
     """
 
     git: Git
@@ -47,6 +49,8 @@ class Sources:
     lock: Path
     phases: tuple[str, ...]
     now: datetime
+    journal: Path
+    budget: float
 
     @cached_property
     def tip(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.budget import MICROS
 from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import DocumentError
@@ -22,7 +23,10 @@ _WORDS, _SHOWN = 2_000, 12  # characters of a detail in the data; lines of it in
 
 @dataclass(frozen=True)
 class Try:
-    """One recorded attempt; `files` has one line per changed file, the first twenty of `file_count`."""
+    """One recorded attempt; `files` has one line per changed file, the first twenty of `file_count`.
+
+    `tokens` and `cost` (in US dollars) are 0 where nobody knows them.
+    """
 
     number: int
     fate: str
@@ -35,6 +39,8 @@ class Try:
     file_count: int
     files: tuple[str, ...]
     detail: str
+    tokens: int
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,8 @@ def _try(git: Git, attempt: Attempt) -> Try:
         file_count=len(files),
         files=files[:_LISTED],
         detail=safe_text(attempt.detail).strip()[-_WORDS:],
+        tokens=attempt.usage.total,
+        cost=attempt.micros / MICROS,
     )
 
 
@@ -170,7 +178,9 @@ def _said(result: Summary | None) -> Iterator[str]:
 def _attempt(attempt: Try) -> Iterator[str]:
     failure = f" ({attempt.failure})" if attempt.failure else ""
     agent = one_line(attempt.agent, 40)
-    yield f"attempt {attempt.number}: {attempt.fate}{failure}, {agent}, {attempt.seconds:.1f} s"
+    tokens = f", {attempt.tokens:,} tokens" if attempt.tokens else ""
+    cost = f", {attempt.cost:.4f} USD" if attempt.cost else ""
+    yield f"attempt {attempt.number}: {attempt.fate}{failure}, {agent}, {attempt.seconds:.1f} s{tokens}{cost}"
     yield f"  git show {attempt.ref}"
     yield from (f"  {line}" for line in attempt.files)
     if attempt.file_count > len(attempt.files):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.budget import MICROS, micros_read
 from orchestrator.clock import stamp
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
@@ -23,6 +24,7 @@ class Record:
         verified: whether the commit says that verify was green on it.
         tasks: the tasks it landed.
         by: the person, where one made or approved it.
+        cost: what the attempts it speaks of have cost, in US dollars; None where it does not say.
     """
 
     commit: str
@@ -35,6 +37,7 @@ class Record:
     agent: str
     verified: bool
     by: str
+    cost: float | None
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,21 @@ def record(entry: Entry) -> Record:
         agent=entry.get("Agent"),
         verified=entry.get("Verified").startswith(_PROVED),
         by=entry.get("Approved-by"),
+        cost=micros_read(entry.get("Cost-Usd")) / MICROS if entry.get("Cost-Usd") else None,
     )
 
 
 def text(shown: Log) -> str:
-    """Return the log as a table: commit, checkpoint, when, whether verified, who, subject."""
+    """Return the log as a table: commit, checkpoint, when, whether verified, who, cost where any is known, subject."""
     if not shown.records:
         return f"No commit of ours speaks of {shown.task}." if shown.task else "No commit of ours yet."
-    rows = [_cells(item) for item in shown.records]
+    priced = any(item.cost is not None for item in shown.records)
+    rows = [_cells(item, priced=priced) for item in shown.records]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(_line(row, widths) for row in rows)
 
 
-def _cells(item: Record) -> tuple[str, ...]:
+def _cells(item: Record, *, priced: bool) -> tuple[str, ...]:
     who = one_line(item.agent or item.by.partition(" <")[0] or "-", 20)
     attempt = f"#{item.attempt}" if item.attempt else ""
     return (
@@ -92,6 +97,7 @@ def _cells(item: Record) -> tuple[str, ...]:
         stamp(item.when),
         "verified" if item.verified else "-",
         f"{who}{attempt}",
+        *([f"{item.cost:.4f} USD" if item.cost is not None else "-"] if priced else []),
         one_line(item.subject, 90),
     )
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator import plan as planning
+from orchestrator.budget import MICROS
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import DocumentError, OrchestratorError
+from orchestrator.models.journal import read
 from orchestrator.plan import Standing
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
@@ -44,6 +46,8 @@ class Status:
         checkpoint: the last one's number, 0 for none; `checkpoint_at` is its minute.
         edited: documents whose file is not what HEAD has: the next run takes them in.
         refused: why the next run would not take them in, with the line; empty when it would.
+        cost: what was spent so far, over all runs, in US dollars; calls under way count at their most.
+        budget: what may be spent, 0 for no limit.
         problem: what keeps the documents from being read, as `file:line: what`.
     """
 
@@ -66,14 +70,19 @@ class Status:
     checkpoint_at: datetime | None = None
     edited: tuple[str, ...] = ()
     refused: str = ""
+    cost: float = 0.0
+    budget: float = 0.0
     problem: str = ""
 
 
 def status(sources: Sources) -> Status:
     """Read where the project stands. Nothing is written, and no lock is taken."""
     at_work = work(sources)
+    spent = read(sources.journal).whole()
     shown = Status(
         planned=True,
+        cost=(spent.paid + spent.pending) / MICROS,
+        budget=sources.budget,
         leader=at_work.leader,
         running=at_work.running[:_LISTED],
         abandoned=at_work.abandoned,

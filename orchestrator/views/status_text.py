@@ -112,9 +112,15 @@ def _at_work(shown: Status) -> list[str]:
 
 def _last(shown: Status, now: datetime) -> str:
     if not shown.checkpoint:
-        return "last checkpoint: none yet"
+        return f"last checkpoint: none yet{_cost(shown)}"
     age = f", {ago((now - shown.checkpoint_at).total_seconds())}" if shown.checkpoint_at else ""
-    return f"last checkpoint: {shown.checkpoint:04d}{age}"
+    return f"last checkpoint: {shown.checkpoint:04d}{age}{_cost(shown)}"
+
+
+def _cost(shown: Status) -> str:
+    if not shown.cost and not shown.budget:
+        return ""
+    return f"; spent: {shown.cost:.4f}" + (f" of {shown.budget:.4f}" if shown.budget else "") + " USD"
 
 
 def ago(seconds: float) -> str:
