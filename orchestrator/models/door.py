@@ -105,7 +105,7 @@ def _stream(client: "anthropic.Anthropic", call: Call, begun: Callable[[], None]
                 order.hear(event.partial_json)
         order.finish()
         message = stream.get_final_message()
-        found = message.to_dict(mode="json") if hasattr(message, "to_dict") else None
+        found = message.to_dict(mode="json", warnings=False) if hasattr(message, "to_dict") else None
         if not isinstance(found, Mapping):
             raise BrokenReplyError("what came back is no message")
         return reply(found, stream.request_id or "", order.garbled)
