@@ -1,8 +1,8 @@
 """Random schedules of faults, with several agents that share one API and one budget.
 
 Whatever goes wrong, in whatever order: only what passes is tried again, so often and so long as is allowed; no wrong
-answer is taken for one; the budget is not overshot by more than one reserved call per agent. A sample runs always; the
-full campaign (two thousand schedules, some minutes) is one command:
+answer is taken for one; the budget is not overshot, and what may have cost something counts. A sample runs always; all
+of it (two thousand schedules, some minutes) is one command:
 
     SCHEDULES=2000 python -m pytest tests/test_fault_schedules.py -m slow -n auto
 
@@ -105,7 +105,8 @@ class Asked:
 
 def said(request: object) -> Said:
     found = re.search(r"question [0-9-]+\.", request.newest)  # type: ignore[attr-defined]
-    return Said([ToolUse("read", {"path": found[0] if found else ""})])
+    usage = {"input_tokens": 900, "output_tokens": _MOST}  # nearly what was set aside
+    return Said([ToolUse("read", {"path": found[0] if found else ""})], usage=usage)
 
 
 def accepts(reply: Reply, question: Asked) -> bool:
@@ -228,15 +229,23 @@ class Schedule:
         real = sum(prices().cost("claude-opus-5-5", reply.usage) for reply in known if reply.usage)
         if spent.pending or read(purse.journal.path) != spent:
             yield "the journal is not settled, or is not what is known"
-        if spent.all.micros < real:
-            yield f"{real} was spent, and {spent.all.micros} is known of"
-        one = prices().most("claude-opus-5-5", 1_200, _MOST)
+        unknown = [ended for sends in door.log.values() for ended, _ in sends if _may_cost(ended)]
+        least = real + len(unknown) * prices().most("claude-opus-5-5", 1_000, _MOST)
+        if spent.all.micros < least:
+            yield f"{least} may have been spent, and {spent.all.micros} is known of"
         for name, limit, paid in (
             ("the budget", self.limits.work, spent.all.micros),
             *((task, self.limits.task, known.all.micros) for task, known in spent.tasks.items()),
         ):
-            if limit and paid > limit + one * len(self.agents):
+            if limit and paid > limit:  # no call here costs more than was set aside for it
                 yield f"{name} of {limit} is overshot: {paid}"
+
+
+def _may_cost(ended: Reply | CallError) -> bool:
+    """Whether nobody knows what the call cost: it went out, and was not refused."""
+    if isinstance(ended, Reply):
+        return ended.usage is None
+    return bool(ended.facts["sent"]) and int(str(ended.facts.get("status", 0))) < 400
 
 
 def _passes(question: Asked, number: int, ended: Reply | CallError) -> bool:
