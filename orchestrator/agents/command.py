@@ -42,6 +42,11 @@ class CommandAgent:
     base_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     root: Path = Path()
 
+    @property
+    def resumes(self) -> bool:
+        """It starts anew."""
+        return False
+
     def check(self) -> None:
         """Look the command up.
 

@@ -39,6 +39,11 @@ class ScriptedAgent:
     clock: Clock = field(default_factory=SystemClock, repr=False)
     _read: dict[tuple[int, ...], Script] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def resumes(self) -> bool:
+        """It starts anew."""
+        return False
+
     def check(self) -> None:
         """Read the script.
 

@@ -18,7 +18,7 @@ from orchestrator.agents.builtin.shell import Confinement, Shell
 
 NEVER = threading.Event()
 SECRET = "the canary sings"  # noqa: S105
-ESCAPES = int(os.environ.get("ESCAPES", "1500"))
+ESCAPES = int(os.environ.get("ESCAPES", "600"))
 
 
 @pytest.fixture

@@ -52,15 +52,18 @@ def grep(
     """
     texts, left_out = _texts(folder, where)
     wanted = {"pattern": pattern, "fold": fold, "most": MOST, "files": texts}
-    ended = process.run(
-        [sys.executable, "-I", "-S", str(Path(matcher.__file__))],
-        cwd=folder.spool,
-        env={},
-        limits=process.Limits(_SECONDS, None),
-        token=token,
-        cancel=cancel,
-        stdin=json.dumps(wanted).encode(),
-    )
+    try:
+        ended = process.run(
+            [sys.executable, "-I", "-S", str(Path(matcher.__file__))],
+            cwd=folder.spool,
+            env={},
+            limits=process.Limits(_SECONDS, None),
+            token=token,
+            cancel=cancel,
+            stdin=json.dumps(wanted).encode(),
+        )
+    except process.StartError as error:
+        raise RefusedError(str(error)) from error
     if ended.cause is not process.Cause.EXIT:
         raise RefusedError(f"the search did not end within {_SECONDS:g} s: simplify the expression")
     if ended.code != 0:

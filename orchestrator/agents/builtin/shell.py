@@ -1,7 +1,7 @@
 """The bash tool: a command behind the `sandbox` door, with a time limit and capped output."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,13 +52,13 @@ class Shell:
         worktree: by its real name.
         confined: how.
         token: marks every process.
-        idle: seconds a command may be silent; None is no limit.
+        heard: called when a command says a line.
     """
 
     worktree: Path
     confined: Confinement
     token: str
-    idle: float | None = None
+    heard: Callable[[], None] = lambda: None
 
     def run(self, command: str, cancel: threading.Event, seconds: float = SECONDS) -> str:
         """Run a command to its end, with all its processes, and return what it said.
@@ -68,15 +68,15 @@ class Shell:
         """
         if "\0" in command:
             raise RefusedError("the command has a NUL in it")
-        limits = process.Limits(min(max(seconds, 0.1), LONGEST), self.idle)
         try:
             ended = process.run(
                 self._argv(command),
                 cwd=self.worktree,
                 env=self.confined.env,
-                limits=limits,
+                limits=process.Limits(min(max(seconds, 0.1), LONGEST), None),
                 token=self.token,
                 cancel=cancel,
+                heard=lambda _line: self.heard(),
             )
         except process.StartError as error:
             raise RefusedError(str(error)) from error
