@@ -47,6 +47,11 @@ class CommandAgent:
         """It starts anew."""
         return False
 
+    @property
+    def must_change(self) -> bool:
+        """What it does beside files is its own affair."""
+        return False
+
     def check(self) -> None:
         """Look the command up.
 

@@ -86,6 +86,11 @@ class Agent(Protocol):
         """Whether it goes on with an attempt that was cut short, given the same folder and worktree once more."""
         ...
 
+    @property
+    def must_change(self) -> bool:
+        """Whether an attempt of its that changed nothing is a failure, whatever it says of itself."""
+        ...
+
     def check(self) -> None:
         """Find out, before anything is spent, whether the agent can be started.
 

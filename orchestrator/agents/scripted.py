@@ -44,6 +44,11 @@ class ScriptedAgent:
         """It starts anew."""
         return False
 
+    @property
+    def must_change(self) -> bool:
+        """What it does beside files is its own affair."""
+        return False
+
     def check(self) -> None:
         """Read the script.
 

@@ -10,7 +10,7 @@ from orchestrator.agents.builtin.files import digest
 from orchestrator.agents.builtin.finish import finish
 from orchestrator.agents.builtin.folder import Folder
 from orchestrator.agents.builtin.journal import NAME, DamagedError, Journal
-from orchestrator.agents.builtin.loop import NO_NOTE, SYSTEM, Loop, Mind, Outcome
+from orchestrator.agents.builtin.loop import NO_NOTE, SYSTEM, Loop, Mind, Outcome, ended
 from orchestrator.agents.builtin.shell import Confinement, Shell
 from orchestrator.agents.builtin.talk import Talk, add_up
 from orchestrator.agents.builtin.tools import OFFER, Workshop
@@ -69,6 +69,11 @@ class BuiltinAgent:
         """It goes on with an attempt that was cut short, from its last recorded turn."""
         return True
 
+    @property
+    def must_change(self) -> bool:
+        """A model's word that all is done is worth nothing without a change."""
+        return True
+
     def check(self) -> None:
         """Find out whether there is a model, a key and the sandbox that is asked for.
 
@@ -101,13 +106,16 @@ class BuiltinAgent:
             outcome = self._outcome(assignment, watch, journal, talk, transcript)
         if outcome.result is not None:
             write_whole(assignment.result_path, finish(outcome.result).document())
-        answer = result.conclude(End(outcome.failure, outcome.detail, None, watch.seconds))
+        end = End(outcome.failure, outcome.detail, None, watch.seconds, talk.usage, talk.micros)
+        answer = result.conclude(end)
         transcript("ended", {"failure": answer.failure, "code": None, "seconds": answer.seconds})
         return answer
 
     def _outcome(
         self, assignment: Assignment, watch: Watch, journal: Journal, talk: Talk, transcript: Transcript
     ) -> Outcome:
+        if talk.end:
+            return ended(talk.end)
         try:
             mind = self._mind(assignment, watch)
         except CallError as error:
@@ -137,7 +145,7 @@ class BuiltinAgent:
         if not loop.talk.start:
             opening = [loop.assignment.spec, _start(loop.assignment, confined)]
             loop.note("begin", opening=opening, bound=bound, sandbox=str(confined.chosen.level))
-        elif loop.talk.start["bound"] != bound and not loop.talk.end:
+        elif loop.talk.start["bound"] != bound:
             loop.note("handoff", note=NO_NOTE, usage=None, micros=0, bound=bound)
 
     def _confinement(self) -> Confinement:

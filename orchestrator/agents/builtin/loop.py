@@ -105,7 +105,7 @@ class Loop:
     def _step(self) -> Outcome | None:
         talk = self.talk
         if talk.end:
-            return _ended(talk.end)
+            return ended(talk.end)
         if self.watch.why:
             return Outcome(*self.watch.why)
         if talk.pending:
@@ -161,8 +161,8 @@ class Loop:
             deadline=min(_DEADLINE, self.watch.left),
         )
 
-    def _send(self, call: Call, step: str) -> Reply:
-        purpose = Purpose("worker", self.assignment.task, self.assignment.attempt, step)
+    def _send(self, call: Call, step: str, *, closing: bool = False) -> Reply:
+        purpose = Purpose("worker", self.assignment.task, self.assignment.attempt, step, closing=closing)
         return self.mind.asking.ask(call, purpose, self.watch.ending)
 
     def _failed(self, error: CallError) -> Outcome | None:
@@ -208,7 +208,7 @@ class Loop:
         asked = {"type": "text", "text": render.text("prompts/worker-note.md.j2", {})}
         messages = [*before, {**last, "content": [*last["content"], asked]}]
         try:
-            reply = self._send(self._call(messages), f"{self.talk.turns + 1} note")
+            reply = self._send(self._call(messages), f"{self.talk.turns + 1} note", closing=True)
         except CallError as error:
             return self._failed(error)
         facts = of_reply(reply)
@@ -281,6 +281,7 @@ class Loop:
             self.note("end", failure=Failure.DETERMINISTIC.value, detail=detail)
 
 
-def _ended(record: Mapping[str, Any]) -> Outcome:
+def ended(record: Mapping[str, Any]) -> Outcome:
+    """Return the outcome that a record of the end says."""
     failure = Failure(record["failure"]) if record["failure"] else None
     return Outcome(failure, record["detail"], record.get("result"))

@@ -10,7 +10,8 @@ from typing import Any
 
 from orchestrator import render
 from orchestrator.agents.builtin.journal import Record
-from orchestrator.models.call import Block, Reply, Stop, Usage
+from orchestrator.budget import Usage
+from orchestrator.models.call import Block, Reply, Stop
 
 _CACHED = {"type": "ephemeral"}
 _NOTE = 20_000  # characters of a note that a fresh context reads
