@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,10 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def beneath(root: Path, folder: str) -> Iterator[int]:
+def beneath(root: Path, folder: str, *, make: bool = False) -> Iterator[int]:
     """Have `folder` below `root` open within the block: a folder that became a symlink meanwhile leads nowhere.
+
+    `make` makes the folders that are missing.
 
     Raises:
         OSError: there is no such folder any more.
@@ -87,6 +89,9 @@ def beneath(root: Path, folder: str) -> Iterator[int]:
     handle = os.open(root, flags)
     try:
         for part in Path(folder).parts:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=handle)
             inner = os.open(part, flags, dir_fd=handle)
             os.close(handle)
             handle = inner

@@ -70,6 +70,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "terminal": (
         "cli.*",
         "views.live",  # the live view draws on stderr through rich
+        "agents.builtin.matcher",  # a program of its own, which answers grep
     ),
     "disk": (
         "workspace",

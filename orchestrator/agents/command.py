@@ -42,6 +42,16 @@ class CommandAgent:
     base_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     root: Path = Path()
 
+    @property
+    def resumes(self) -> bool:
+        """It starts anew."""
+        return False
+
+    @property
+    def must_change(self) -> bool:
+        """What it does beside files is its own affair."""
+        return False
+
     def check(self) -> None:
         """Look the command up.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from orchestrator.agents.protocol import DETAIL, Agent, Answer, Assignment
 from orchestrator.clock import SystemClock
+from orchestrator.documents.result import Result, Status
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.failure import Failure
 from orchestrator.process import reap
@@ -53,7 +54,13 @@ class Behaviour:
 
 
 class AgentConformance:
-    """Inherit from this, say how to make the agent, and every test of the suite is yours."""
+    """Inherit from this, say how to make the agent, and every test of the suite is yours.
+
+    Attributes:
+        always_reports: whether the agent hands a result document back each time, also where none was asked for.
+    """
+
+    always_reports = False
 
     def make_agent(self, behaviour: Behaviour, folder: Path) -> Agent:
         """Return an agent that will behave so; `folder` is empty and yours."""
@@ -63,11 +70,18 @@ class AgentConformance:
         """Return an agent that cannot be started: its command or file does not exist."""
         raise NotImplementedError
 
+    def assert_silent_success(self, answer: Answer) -> None:
+        """Assert that the agent succeeded, and made up no result document unless it always writes one."""
+        assert answer.failure is None
+        assert (answer.result is not None) is self.always_reports
+        if answer.result is not None:
+            assert Result.parse(answer.result, "greet.result.md").status is Status.COMPLETE
+
     def test_completes_and_leaves_its_change_in_the_worktree(self, tmp_path: Path) -> None:
         """The change is there, in a path with spaces and non-ASCII, and nothing else has changed."""
         trial = Trial(tmp_path)
         answer = trial.run(self, Behaviour(write={"src/grüße.txt": "hello\n"}))
-        assert (answer.failure, answer.result) == (None, None)
+        self.assert_silent_success(answer)
         assert trial.files() == {"src/grüße.txt": "hello\n", "kept.txt": "kept\n"}
         assert trial.outside() == {"neighbour.txt": "mine\n"}
 
@@ -79,7 +93,7 @@ class AgentConformance:
 
     def test_the_result_document_is_handed_back(self, tmp_path: Path) -> None:
         """As bytes, just as the agent wrote it."""
-        answer = Trial(tmp_path).run(self, Behaviour(result=RESULT))
+        answer = Trial(tmp_path).run(self, Behaviour(write={"kept.txt": "changed\n"}, result=RESULT))
         assert (answer.failure, answer.result) == (None, RESULT.encode())
 
     def test_a_result_that_is_not_complete_is_a_failure(self, tmp_path: Path) -> None:
@@ -98,8 +112,8 @@ class AgentConformance:
         """A result document that was there before the attempt says nothing about it."""
         trial = Trial(tmp_path)
         trial.assignment().result_path.write_text(BLOCKED)
-        answer = trial.run(self, Behaviour())
-        assert (answer.failure, answer.result) == (None, None)
+        answer = trial.run(self, Behaviour(write={"kept.txt": "changed\n"}))
+        self.assert_silent_success(answer)
 
     def test_a_failure_is_an_answer(self, tmp_path: Path) -> None:
         """Never an exception; the last words are kept."""
@@ -135,10 +149,10 @@ class AgentConformance:
     def test_cancel_ends_it_within_two_seconds(self, tmp_path: Path) -> None:
         """And leaves the work so far in the worktree, and no process."""
         trial = Trial(tmp_path)
-        threading.Timer(0.5, trial.cancel.set).start()
+        trial.cancel_soon_after("half.txt")
         answer = trial.run(self, Behaviour(write={"half.txt": "half"}, hang=True))
         assert answer.failure is Failure.INTERRUPTED
-        assert trial.seconds < 0.5 + _PROMPT
+        assert trial.seconds_after_cancel < _PROMPT
         assert trial.files()["half.txt"] == "half"
         assert trial.processes() == ()
 
@@ -168,7 +182,8 @@ class Trial:
 
     def __init__(self, tmp_path: Path, timeout: float | None = 30, idle: float | None = None) -> None:
         self.cancel = threading.Event()
-        self.seconds = 0.0
+        self.seconds = self.seconds_after_cancel = 0.0
+        self._cancelled = float("inf")
         self.events: list[str] = []
         self._root = tmp_path / FOLDER
         self._limits = (timeout, idle)
@@ -187,7 +202,21 @@ class Trial:
         began = clock.monotonic()
         answer = agent.run(self.assignment(), cancel=self.cancel, transcript=self.note)
         self.seconds = clock.monotonic() - began
+        self.seconds_after_cancel = clock.monotonic() - self._cancelled
         return answer
+
+    def cancel_soon_after(self, path: str) -> None:
+        """Cancel half a second after a file has appeared in the worktree."""
+        clock = SystemClock()
+
+        def work() -> None:
+            while not (self._worktree / path).exists():
+                self.cancel.wait(0.05)
+            self.cancel.wait(0.5)
+            self._cancelled = clock.monotonic()
+            self.cancel.set()
+
+        threading.Thread(target=work, daemon=True).start()
 
     def assignment(self) -> Assignment:
         """The assignment the agent gets."""

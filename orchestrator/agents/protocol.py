@@ -31,6 +31,8 @@ class Assignment:
         token: marks every process of the attempt; unique among those that are going.
         timeout: seconds the attempt may take; None is no limit.
         idle: seconds it may be silent; None is no limit.
+        model: the model the spec asks for; empty for the agent's own.
+        effort: how hard the spec wants it to try; empty for the agent's own.
     """
 
     task: str
@@ -44,6 +46,8 @@ class Assignment:
     token: str
     timeout: float | None
     idle: float | None
+    model: str = ""
+    effort: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,16 @@ class Agent(Protocol):
     @property
     def name(self) -> str:
         """The name it has in `orchestrator.toml`."""
+        ...
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it goes on with an attempt that was cut short, given the same folder and worktree once more."""
+        ...
+
+    @property
+    def must_change(self) -> bool:
+        """Whether an attempt of its that changed nothing is a failure, whatever it says of itself."""
         ...
 
     def check(self) -> None:

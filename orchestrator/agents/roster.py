@@ -1,24 +1,84 @@
 """The agents a configuration names, made and checked before anything is spent."""
 
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.agents.builtin.agent import CONTEXT, BuiltinAgent
 from orchestrator.agents.command import CommandAgent
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.scripted import ScriptedAgent
+from orchestrator.clock import SystemClock
 from orchestrator.config import AgentConfig, Config
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.failure import Failure
+from orchestrator.models.ask import Purpose
+from orchestrator.models.call import Call, CallError, Reply
+from orchestrator.models.models import Models, door_of
+from orchestrator.sandbox import Policy
 
 
-def roster(config: Config, root: Path, env: Mapping[str, str]) -> dict[str, Agent]:
-    """Return every configured agent by name."""
-    return {name: _agent(agent, root, env) for name, agent in config.agents.items()}
+@dataclass(frozen=True)
+class _Nobody:
+    """Answers no question: for who only wants to know whether an agent could start."""
+
+    def ask(self, call: Call, purpose: Purpose, cancel: threading.Event) -> Reply:
+        """Refuse."""
+        del purpose, cancel
+        raise CallError(Failure.FATAL, f"nobody is here to ask {call.model}")
 
 
-def _agent(agent: AgentConfig, root: Path, env: Mapping[str, str]) -> Agent:
-    if agent.kind == "scripted":
-        return ScriptedAgent(agent.name, root / agent.script)
-    return CommandAgent(agent.name, agent.command, env_passed=agent.env, base_env=env, root=root)
+def roster(
+    config: Config, root: Path, env: Mapping[str, str], git_dir: Path, models: Models | None = None
+) -> dict[str, Agent]:
+    """Return every configured agent by name.
+
+    Args:
+        config: names them.
+        root: the repository.
+        env: the caller's environment.
+        git_dir: the git directory all worktrees share.
+        models: answers the built-in agents' questions; None for agents that are only checked.
+    """
+
+    def made(agent: AgentConfig) -> Agent:
+        if agent.kind == "scripted":
+            return ScriptedAgent(agent.name, root / agent.script)
+        if agent.kind == "anthropic":
+            return _builtin(agent, env, git_dir, models)
+        return CommandAgent(agent.name, agent.command, env_passed=agent.env, base_env=env, root=root)
+
+    return {name: made(agent) for name, agent in config.agents.items()}
+
+
+def _builtin(agent: AgentConfig, env: Mapping[str, str], git_dir: Path, models: Models | None) -> BuiltinAgent:
+    def room(model: str, cancel: threading.Event) -> int:
+        """Return what the model takes, but never more than is paid for gladly with each further turn."""
+        try:
+            return min(CONTEXT, models.abilities(model, cancel).context) if models else CONTEXT
+        except CallError as error:
+            if error.failure in {Failure.FATAL, Failure.DETERMINISTIC}:
+                return CONTEXT  # a proxy that knows messages alone; a model that is not there says so when it is asked
+            raise
+
+    return BuiltinAgent(
+        agent.name,
+        agent.model,
+        models or _Nobody(),
+        git_dir,
+        effort=agent.effort,
+        turns=agent.turns,
+        policy=Policy(agent.sandbox),
+        env_passed=agent.env,
+        base_env=env,
+        ready=lambda: _look_for_key(env),
+        room=room,
+    )
+
+
+def _look_for_key(env: Mapping[str, str]) -> None:
+    door_of(env, SystemClock())
 
 
 def pick(agents: Mapping[str, Agent], config: Config, wanted: str, where: str) -> Agent:

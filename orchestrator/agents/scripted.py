@@ -39,6 +39,16 @@ class ScriptedAgent:
     clock: Clock = field(default_factory=SystemClock, repr=False)
     _read: dict[tuple[int, ...], Script] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def resumes(self) -> bool:
+        """It starts anew."""
+        return False
+
+    @property
+    def must_change(self) -> bool:
+        """What it does beside files is its own affair."""
+        return False
+
     def check(self) -> None:
         """Read the script.
 

@@ -71,7 +71,8 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
         listening(output, stream=bool(events), live=live) as tell,
         leading(tell, flags) as project,
     ):
-        leader = Leader(project, roster(project.config, project.place.root, project.env), until)
+        place = project.place
+        leader = Leader(project, roster(project.config, place.root, project.env, place.git_dir, project.models), until)
         asked.hand_to(leader.stop)
         report = run(leader)
         spent = project.models.purse.spent

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.documents.spec_limits import EFFORTS
 from orchestrator.plaintext import one_line
 
 PRESETS = ("auto", "session", "task", "phase")
-KINDS = ("command", "scripted")
+KINDS = ("command", "scripted", "anthropic")
+SANDBOXES = ("best", "required", "off")
 
 KeyPath = tuple[str, ...]  # `("limits", "jobs")`: a name may hold dots, so a dotted string would not do
 
@@ -94,6 +96,9 @@ _NUMBER = Kind("a number", _is_number, float, _number)
 _FREQUENCY = Kind("task | phase | session | auto | minutes as a number", _is_frequency, _frequency, str)
 _AGENT = Kind(f"one of: {', '.join(KINDS)}", lambda value: value in KINDS, str, str)
 
+_EFFORT = Kind(f"one of: {', '.join(EFFORTS)}", lambda value: value in EFFORTS, str, str)
+_SANDBOX = Kind(f"one of: {', '.join(SANDBOXES)}", lambda value: value in SANDBOXES, str, str)
+
 _TIME = (0, _LONGEST)
 _MONEY = (0, 1e6)
 
@@ -128,6 +133,10 @@ AGENT_KEYS: dict[str, Key] = {
     "timeout": Key("timeout", _NUMBER, None, _TIME, "seconds; 0 for no limit"),
     "idle": Key("idle", _NUMBER, None, _TIME, "seconds; 0 for no limit"),
     "env": Key("env", _LIST, ()),
+    "model": Key("model", _TEXT, "", what='the model\'s id, such as "claude-opus-5-5"'),
+    "effort": Key("effort", _EFFORT, "", what="how hard the model tries; default: its own"),
+    "turns": Key("turns", _WHOLE, 200, (1, 10_000), "answers of the model that one attempt may take"),
+    "sandbox": Key("sandbox", _SANDBOX, "best", what="how commands of the built-in agent are confined"),
 }
 SECTIONS = ("agents", *dict.fromkeys(key.partition(".")[0] for key in KEYS))
 

@@ -15,6 +15,10 @@ class AgentConfig:
     timeout: float | None = None
     idle: float | None = None
     env: tuple[str, ...] = ()
+    model: str = ""
+    effort: str = ""
+    turns: int = 200
+    sandbox: str = "best"
 
 
 @dataclass(frozen=True)

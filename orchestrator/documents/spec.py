@@ -71,6 +71,16 @@ class Spec:
         return self.limits.agent
 
     @property
+    def model(self) -> str:
+        """The model the spec asks for, "" for the agent's own."""
+        return self.limits.model
+
+    @property
+    def effort(self) -> str:
+        """How hard the spec wants a model to try, "" for the agent's own."""
+        return self.limits.effort
+
+    @property
     def attempts(self) -> int | None:
         """How often it may be tried, None for the default."""
         return self.limits.attempts

@@ -10,6 +10,7 @@ from orchestrator.documents.source import shown
 
 MAX_ATTEMPTS: Final = 20
 ALLOWED: Final = ("symlinks",)
+EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 
 _BOOLS: Final = {"yes": True, "true": True, "no": False, "false": False, "": False}
 _INTEGER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -26,12 +27,23 @@ class Limits:
     risky: bool
     draft: bool
     allow: tuple[str, ...]
+    model: str
+    effort: str
 
 
 def read(text: Text) -> Limits:
     """The keys a spec may have; others are kept and mean nothing."""
     risky, draft = _flag(text, "risky"), _flag(text, "draft")
-    return Limits(text.word("agent"), _attempts(text), _timeout(text), risky, draft, _allow(text))
+    return Limits(
+        text.word("agent"),
+        _attempts(text),
+        _timeout(text),
+        risky,
+        draft,
+        _allow(text),
+        text.word("model"),
+        _effort(text),
+    )
 
 
 def _attempts(text: Text) -> int | None:
@@ -56,6 +68,13 @@ def _flag(text: Text, key: str) -> bool:
     if word not in _BOOLS:
         raise _wrong(text, key, said, "yes or no")
     return _BOOLS[word]
+
+
+def _effort(text: Text) -> str:
+    word = text.word("effort").casefold()
+    if word and word not in EFFORTS:
+        raise _wrong(text, "effort", word, f"one of: {', '.join(EFFORTS)}")
+    return word
 
 
 def _allow(text: Text) -> tuple[str, ...]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from orchestrator.repo.attempts import Attempt
-from orchestrator.steps.dispatch import Order
+from orchestrator.steps.dispatch import Order, Paused
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What an engine hands back: the recorded attempt, or the error that kept it from being made."""
+    """What an engine hands back: the recorded attempt, one that can go on later, or the error in its way."""
 
     order: Order
-    attempt: Attempt | None
+    attempt: Attempt | Paused | None
     error: Exception | None = None
 
 
@@ -24,7 +24,7 @@ class LocalEngine:
     """Runs `carry_out` for each order, at most `jobs` at once, and puts the deliveries into `inbox`."""
 
     jobs: int
-    carry_out: Callable[[Order, threading.Event], Attempt]
+    carry_out: Callable[[Order, threading.Event], Attempt | Paused]
     inbox: SimpleQueue[object]
     _cancels: dict[str, threading.Event] = field(default_factory=dict)
 

@@ -1,7 +1,6 @@
 """The loop: what is ready starts, what is finished lands, what failed is tried again or buried."""
 
 import queue
-import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,8 +10,10 @@ from orchestrator import policy
 from orchestrator.agents.protocol import Agent
 from orchestrator.engines.local import Delivery, LocalEngine
 from orchestrator.errors import DocumentError, Exit, OrchestratorError
-from orchestrator.failure import Next, backoff, transient_row
+from orchestrator.failure import Failure, Next, transient_row
 from orchestrator.leader.docket import Docket, docket, failures, verdict
+from orchestrator.leader.holds import Holds
+from orchestrator.leader.inbox import Landed, Stop
 from orchestrator.leader.orders import order
 from orchestrator.leader.report import Report
 from orchestrator.plaintext import one_line
@@ -26,7 +27,7 @@ from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claims, claims
-from orchestrator.steps.dispatch import Order, carry_out
+from orchestrator.steps.dispatch import Order, Paused, carry_out, record_kept
 from orchestrator.steps.land import Outcome, land
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation
@@ -35,21 +36,6 @@ from orchestrator.steps.take_in import adopt_ticks, take_in
 _PATIENCE = 5.0  # seconds a person's own git or editor is waited for when nothing else is left to do
 _LOOK_AGAIN = 1.0  # seconds between looks at the person's files while agents work
 _JUST_NOW = 0.1  # seconds between them when nothing is going on
-
-
-@dataclass(frozen=True)
-class Landed:
-    """A round of landing came to its end, well or not."""
-
-    outcome: Outcome
-    error: Exception | None = None
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A person, or the system, wants the leader to stop: softly first, then at once."""
-
-    signal: int
 
 
 @dataclass
@@ -74,8 +60,7 @@ class Leader:
     _running: dict[str, Order] = field(default_factory=dict)
     asked: threading.Event = field(default_factory=threading.Event)
     looked: float = float("-inf")
-    _held: dict[str, float] = field(default_factory=dict)
-    _held_for: set[str] = field(default_factory=set)
+    _holds: Holds = field(init=False)
     _landing: threading.Thread | None = None
     _tidying: threading.Thread | None = None
     _halt: threading.Event = field(default_factory=threading.Event)
@@ -84,6 +69,10 @@ class Leader:
     _error: Exception | None = None
     _not_now: float | None = None
     _claims: Claims = field(default_factory=Claims)
+
+    def __post_init__(self) -> None:
+        """Begin with nobody waiting."""
+        self._holds = Holds(self.project.clock, self.project.config.backoff)
 
     def stop(self, signal: int) -> None:
         """Ask for an end, from a signal handler or another thread: softly the first time, at once the second."""
@@ -126,7 +115,7 @@ class Leader:
         if not self._draining and self._step(engine):
             return True
         idle = not self._running and not self._landing
-        held = self._held and not self.report.over_budget
+        held = self._holds.tasks and not self.report.over_budget
         if idle and (self._draining or (not held and self._not_now is None)):
             return False
         self._wait(engine)
@@ -222,7 +211,7 @@ class Leader:
         """Bury a task whose attempts are spent, or let it wait; True when it was buried."""
         last = mine[-1]
         following, why = verdict(self.project.git, self.project.config, now, mine)
-        if following is Next.LATER and last.ref not in self._held_for:
+        if following is Next.LATER and last.ref not in self._holds.seen:
             self._hold(mine)
         if following is not Next.DEAD:
             return False
@@ -232,12 +221,13 @@ class Leader:
 
     def _hold(self, mine: Sequence[Attempt]) -> None:
         last = mine[-1]
-        chance = random.random()  # noqa: S311 - jitter, not a secret
-        seconds = backoff(transient_row(failures(mine)), self.project.config.backoff, chance)
-        seconds = max(seconds, self.project.models.shut_for())
-        self._held[last.task] = self.project.clock.monotonic() + seconds
-        self._held_for.add(last.ref)
-        self.project.say("attempt.later", last.task, last.number, seconds=seconds)
+        self._holds.seen.add(last.ref)
+        self._wait_for(last.task, last.number, transient_row(failures(mine)))
+
+    def _wait_for(self, task: str, number: int, row: int) -> None:
+        """Let a task wait after so many failures in a row that pass."""
+        seconds = self._holds.hold(task, row, self.project.models.shut_for())
+        self.project.say("attempt.later", task, number, seconds=seconds)
 
     def _chosen(self, known: Docket) -> list[Order]:
         """Return the orders for the tasks that may start now."""
@@ -268,13 +258,13 @@ class Leader:
         taken = [task for task in claimed if not current.settled(task)]
         failed = known.failed()
         spent = [task for task, mine in failed if verdict(git, config, known.now, mine)[0] is Next.DEAD]
-        spent += self._dear([task for task, _ in failed])
+        spent += self._dear([*(task for task, _ in failed), *self._holds.paused])
         return replace(
             current,
             # A task claimed by somebody else runs as far as its files are concerned.
             running=frozenset({*self._running, *taken}),
             waiting=frozenset(attempt.task for attempt in known.waiting()),
-            held=frozenset({*self._held, *spent}),
+            held=self._holds.tasks.union(spent),
         )
 
     def _past_until(self, now: Situation) -> bool:
@@ -333,8 +323,7 @@ class Leader:
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
         clock = self.project.clock.monotonic()
-        self._held = {task: until for task, until in self._held.items() if until > clock}
-        pause = min([_LOOK_AGAIN, *(until - clock for until in self._held.values())])
+        pause = self._holds.release(_LOOK_AGAIN)
         try:
             self._handle(engine, self.inbox.get(timeout=max(0.01, pause)))
         except queue.Empty:
@@ -346,6 +335,8 @@ class Leader:
             self._running.pop(message.order.task, None)
             if message.error:
                 self._fail(message.error)
+            elif isinstance(message.attempt, Paused):
+                self._pause(message.attempt)
         elif isinstance(message, Landed):
             self._landing = None
             self._tidy_beside()
@@ -353,6 +344,17 @@ class Leader:
             self._after_landing(message.error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
+
+    def _pause(self, paused: Paused) -> None:
+        """Let an attempt wait that can go on later; record one that shall not, or whose patience is at its end."""
+        project, failure = self.project, paused.answer.failure
+        row = self._holds.pause(paused.task)
+        outdated = failure is Failure.INTERRUPTED and not self._draining
+        if outdated or (failure is Failure.TRANSIENT and row > project.config.retries):
+            del self._holds.paused[paused.task]
+            record_kept(project, paused.task, paused.number, paused.answer)
+        elif not self._draining:
+            self._wait_for(paused.task, paused.number, row)
 
     def _after_landing(self, error: Exception | None) -> None:
         passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)

@@ -1,9 +1,11 @@
 """What the leader does first: find what a kill left, keep all work, and say what it found and will skip."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.leader.docket import Docket
 from orchestrator.process import reap
 from orchestrator.repo import heal
 from orchestrator.repo.attempts import Attempt
@@ -17,10 +19,11 @@ from orchestrator.workspace import boot_id
 
 @dataclass
 class Findings:
-    """What was found: sentences for a person, and the attempts that were finished but not yet recorded."""
+    """What was found: sentences for a person, attempts that were not yet recorded, and such as can go on."""
 
     notes: list[str] = field(default_factory=list)
     recovered: list[Attempt] = field(default_factory=list)
+    kept: list[tuple[str, int]] = field(default_factory=list)
 
 
 def recover(project: Project) -> Findings:
@@ -68,6 +71,10 @@ def _half_written(folder: Path) -> list[Path]:
 def _worktrees(project: Project, found: Findings) -> None:
     for task, number in project.folders.begun():
         key = (task, number)
+        if dispatch.goes_on(project, *key):
+            found.kept.append(key)
+            found.notes.append(f"{task}/{number} can go on where it was stopped")
+            continue
         kept = None if project.register.knows(*key) else dispatch.recover(project, *key)
         if kept is not None:
             found.recovered.append(kept)
@@ -75,6 +82,15 @@ def _worktrees(project: Project, found: Findings) -> None:
             found.notes.append(f"kept the work of {task}/{number} ({state}) as {kept.ref}")
         else:
             dispatch.clear(project, task, number)
+
+
+def record_unwanted(project: Project, kept: Sequence[tuple[str, int]], known: Docket) -> None:
+    """Record attempts that could go on and shall not: their task is settled, or their spec is another by now."""
+    standing = known.now.standing()
+    for task, number in kept:
+        wanted = task in known.now.plan.tasks and not standing.settled(task) and known.number(task) == number
+        if not wanted or known.now.spec_ids.get(task) != dispatch.given(project, task, number):
+            dispatch.record_kept(project, task, number)
 
 
 def _say(project: Project, found: Findings) -> None:

@@ -12,6 +12,7 @@ from orchestrator import policy, render
 from orchestrator.agents.protocol import Agent, Answer, Assignment
 from orchestrator.budget import tokens_read, tokens_said
 from orchestrator.documents.spec import Spec
+from orchestrator.errors import OrchestratorError
 from orchestrator.failure import Failure
 from orchestrator.models.spent import Paid
 from orchestrator.plaintext import safe_text
@@ -28,8 +29,11 @@ from orchestrator.workspace import boot_id, write_whole
 
 _ORDER = "order.json"
 _ENDED = "ended.json"
+_READY = "ready"
 _RESULT = "result.md"
 _SPEC = "spec.md"
+_PASSING = {Failure.INTERRUPTED, Failure.QUOTA, Failure.TRANSIENT}
+_NOTHING = "it says that the work is complete, and changed nothing"
 _TICK = 0.012  # seconds; Linux stamps files by a clock that ticks every 1 to 10 ms
 
 
@@ -58,30 +62,52 @@ class Order:
         return f"{self.task}-{self.number}"
 
 
-def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attempt:
+@dataclass(frozen=True)
+class Paused:
+    """An attempt that stopped for a reason that passes, and can go on where it was: nothing of it is recorded yet."""
+
+    task: str
+    number: int
+    answer: Answer
+
+
+def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attempt | Paused:
     """Make the attempt: worktree, agent, snapshot, ref. What the agent did is recorded before anything is removed.
+
+    One that was cut short goes on where it was, in its own worktree from its own base.
 
     Raises:
         OrchestratorError: the worktree cannot be made, or git cannot store the work (it stays where it is).
     """
     folder = project.folders.attempt(order.task, order.number)
-    remove_tree(folder)
-    _write_order(folder, order)
-    facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder)}
+    kept = _kept(project, order.task, order.number)
+    if kept and (kept["spec"], kept["agent"]) != (order.spec_id, order.agent.name):
+        return record_kept(project, order.task, order.number)
+    if kept:
+        order = replace(order, base=str(kept["base"]), hidden=tuple(kept["hidden"]))
+    else:
+        remove_tree(folder)
+        _write_order(folder, order)
+    facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder), "again": bool(kept)}
     project.say("attempt.started", order.task, order.number, **facts)
-    ground = _ground(project, order, cancel)
+    ground = _ground_again(project, order) if kept else _ground(project, order, cancel)
     begun = project.guard.clock()
+    if order.agent.resumes:
+        write_whole(folder / _READY, b"")
     answer = order.agent.run(
         _assignment(project, order, folder, ground.path),
         cancel=cancel,
         transcript=lambda name, facts: project.say(f"agent.{name}", order.task, order.number, **facts),
     )
+    if order.agent.resumes and answer.failure in _PASSING:
+        project.say("attempt.paused", order.task, order.number, failure=answer.failure, why=answer.detail)
+        return Paused(order.task, order.number, answer)
     with project.register.coming():
         _write_answer(folder, answer)
         project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
-        origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name)
+        origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name, order.agent.must_change)
         tampered = project.guard.sweep(begun)
-        return _recorded(project, _attempt(project, origin, answer), ground, tampered)
+        return _recorded(project, origin, answer, ground, tampered)
 
 
 @dataclass(frozen=True)
@@ -117,8 +143,20 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
     return _Ground(slot.path, slot.files, named, again=True)
 
 
+def _ground_again(project: Project, order: Order) -> _Ground:
+    """Return the worktree of an attempt that goes on; what stands in it is not known any more."""
+    return _Ground(project.folders.worktrees / order.name, hidden=order.hidden)
+
+
 def _write_order(folder: Path, order: Order) -> None:
-    facts = {"base": order.base, "spec": order.spec_id, "agent": order.agent.name, "hidden": order.hidden}
+    facts = {
+        "base": order.base,
+        "spec": order.spec_id,
+        "agent": order.agent.name,
+        "hidden": order.hidden,
+        "must_change": order.agent.must_change,
+        "boot": boot_id(),
+    }
     text = render.text(
         "attempt.md.j2",
         {
@@ -147,6 +185,8 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
         token=f"{project.token}{order.task}/{order.number}",
         timeout=order.timeout,
         idle=order.idle,
+        model=order.spec.model,
+        effort=order.spec.effort,
     )
 
 
@@ -185,6 +225,7 @@ class _Origin:
     base: str
     spec: str
     agent: str
+    must_change: bool = False
 
 
 def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
@@ -209,9 +250,14 @@ def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
 
 
 def _recorded(
-    project: Project, attempt: Attempt, ground: _Ground, tampered: Mapping[str, str] = MappingProxyType({})
+    project: Project,
+    origin: _Origin,
+    answer: Answer,
+    ground: _Ground,
+    tampered: Mapping[str, str] = MappingProxyType({}),
 ) -> Attempt:
     """Snapshot the worktree, point the attempt's ref at it, and only then remove the worktree."""
+    attempt = _attempt(project, origin, answer)
     name = f"{attempt.task}-{attempt.number}"
     worktree = ground.path
     git, git_dir = project.git, project.place.git_dir
@@ -223,6 +269,8 @@ def _recorded(
         attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=describe(oddities))
     ours = {*project.config.copy, *project.config.link}
     changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
+    if origin.must_change and not changes and attempt.failure is None:
+        attempt = replace(attempt, fate=Fate.FAILED, failure=Failure.DETERMINISTIC, detail=_NOTHING)
     recorded = project.register.record(attempt, changes, attempt.base, _own_commits(project, attempt))
     project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
     project.worktrees.give_back(name, taken.sight if ground.again and not oddities else None)
@@ -249,6 +297,38 @@ def clear(project: Project, task: str, number: int) -> None:
     project.worktrees.remove(f"{task}-{number}")
 
 
+def _kept(project: Project, task: str, number: int) -> Mapping[str, Any]:
+    """Return the order of an attempt that was cut short and can go on; nothing for any other.
+
+    Its agent had begun and had not ended, and the machine was not restarted since: its files were never synced.
+    """
+    folder = project.folders.attempt(task, number)
+    there = (project.folders.worktrees / f"{task}-{number}" / ".git").exists() and (folder / _READY).exists()
+    facts = _facts(folder / _ORDER) if there else {}
+    known = facts.get("boot") == boot_id() and not _facts(folder / _ENDED)
+    return facts if known and not project.register.knows(task, number) else {}
+
+
+def goes_on(project: Project, task: str, number: int) -> bool:
+    """Whether an attempt was cut short and can go on where it was."""
+    return bool(_kept(project, task, number))
+
+
+def given(project: Project, task: str, number: int) -> str:
+    """Return the id of the spec that an attempt was given."""
+    return str(_facts(project.folders.attempt(task, number) / _ORDER).get("spec", ""))
+
+
+def record_kept(project: Project, task: str, number: int, answer: Answer | None = None) -> Attempt:
+    """Record an attempt that could go on and shall not; `answer` is what its agent said last, where that is known."""
+    if answer is not None:
+        _write_answer(project.folders.attempt(task, number), answer)
+    recorded = recover(project, task, number)
+    if recorded is None:
+        raise OrchestratorError(f"the worktree of {task}/{number} is gone", hint="orchestrator run")
+    return recorded
+
+
 def recover(project: Project, task: str, number: int) -> Attempt | None:
     """Record an attempt that a kill cut short: what its agent answered if it had ended, else what its worktree holds.
 
@@ -259,9 +339,10 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
     facts = _facts(folder / _ORDER)
     if not facts or not (worktree / ".git").exists():
         return None
-    origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]))
+    must_change = bool(facts.get("must_change"))
+    origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]), must_change)
     ground = _Ground(worktree, hidden=facts.get("hidden", ()))
-    return _recorded(project, _attempt(project, origin, _read_answer(folder)), ground)
+    return _recorded(project, origin, _read_answer(folder), ground)
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Board:
         with self._lock:
             if event.name == "attempt.started":
                 self._rows[key] = self._row(event)
-            elif event.name == "attempt.recorded":
+            elif event.name in {"attempt.recorded", "attempt.paused"}:
                 self._rows.pop(key, None)
             elif event.name.startswith("agent.") and key in self._rows:
                 self._rows[key].heard = self.clock.monotonic()

@@ -62,7 +62,7 @@ def diagnose(place: Place, git: Git, env: Mapping[str, str], lock: Path, done: t
     desk = desks.read(place.root, config.phases if config else ())
     found += [*_branch(git), *machine.packages(), *machine.disk(place.root)]
     if config:
-        found += machine.commands(config, place.root, env, _wanted(desk, known))
+        found += machine.commands(config, place, env, _wanted(desk, known))
     found += papers.documents(desk, known, place.root, git)
     if not is_locked(lock):
         found += _left_behind(place, git)

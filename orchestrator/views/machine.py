@@ -11,6 +11,7 @@ from orchestrator import process
 from orchestrator.agents.roster import pick, roster
 from orchestrator.config import Config
 from orchestrator.errors import OrchestratorError
+from orchestrator.repo.locate import Place
 from orchestrator.views.findings import Finding, Severity, of_error
 
 DISTRIBUTION = "checkpoint-orchestrator"
@@ -98,12 +99,13 @@ def _file_system(root: Path) -> str:
     return max(holding, key=lambda row: len(row[0]))[1] if holding else ""
 
 
-def commands(config: Config, root: Path, env: Mapping[str, str], wanted: Mapping[str, str]) -> list[Finding]:
+def commands(config: Config, place: Place, env: Mapping[str, str], wanted: Mapping[str, str]) -> list[Finding]:
     """Return the agents that cannot start and the verify command that does not exist.
 
     `wanted` maps an agent that a spec asks for to that spec's path; the empty name is the worker.
     """
-    agents = roster(config, root, env)
+    root = place.root
+    agents = roster(config, root, env, place.git_dir)
     found = []
     for agent in agents.values():
         try:

@@ -55,6 +55,11 @@ def _skipping(event: Event) -> str:
     return f"{_count(event, 'done')} done, {buried}{_count(event, 'todo')} to do"
 
 
+def _started(event: Event) -> str:
+    word = "went on with" if event.facts.get("again") else "started"
+    return f"{word} {_who(event)} ({_fact(event, 'agent')})"
+
+
 def _recorded(event: Event) -> str:
     failure = _fact(event, "failure")
     return f"recorded {_who(event)}: {_fact(event, 'fate')}" + (f" ({failure})" if failure else "")
@@ -98,7 +103,8 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "skipping": _skipping,
     "edits.taken": lambda event: f"took in edits as {short(_fact(event, 'commit'))}: {names(event.facts.get('paths'))}",
     "restored": lambda event: f"restored: {_fact(event, 'path')}",
-    "attempt.started": lambda event: f"started {_who(event)} ({_fact(event, 'agent')})",
+    "attempt.started": _started,
+    "attempt.paused": lambda event: f"paused {_who(event)}: {_fact(event, 'why')}; it goes on where it was",
     "attempt.recorded": _recorded,
     "attempt.rejected": _sent_back,
     "attempt.outdated": lambda event: f"cancelled {_who(event)}: its spec changed",

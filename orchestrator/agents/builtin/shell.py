@@ -1,0 +1,109 @@
+"""The bash tool: a command behind the `sandbox` door, with a time limit and capped output."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator import process, sandbox
+from orchestrator.agents.builtin.folder import RefusedError
+from orchestrator.plaintext import safe_text
+
+SECONDS = 120.0
+LONGEST = 600.0
+SHOWN = 16_000  # characters of each stream
+_SHELLS = ("bash", "sh")
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """How all commands of one agent are confined, found once.
+
+    Attributes:
+        chosen: the level, and why it is no stronger one.
+        env: the commands' whole environment; no key is in it.
+        ground: what the disk looks like.
+    """
+
+    chosen: sandbox.Chosen
+    env: Mapping[str, str] = field(repr=False)
+    ground: sandbox.Ground = field(repr=False)
+
+    @classmethod
+    def find(
+        cls, base: Mapping[str, str], passed: tuple[str, ...], policy: sandbox.Policy, git_dir: Path
+    ) -> "Confinement":
+        """Measure what this machine can do, and choose.
+
+        Raises:
+            OrchestratorError: the strongest level is required and not there (`Exit.MISSING`).
+        """
+        env = sandbox.environment(base, passed)
+        found = sandbox.probe(base) if policy is not sandbox.Policy.OFF else sandbox.Found(sandbox.Level.NONE)
+        chosen = sandbox.choose(policy, found)
+        return cls(chosen, env, sandbox.survey(found.bwrap, env, git_dir))
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands in one worktree, one at a time.
+
+    Attributes:
+        worktree: by its real name.
+        confined: how.
+        token: marks every process.
+        heard: called when a command says a line.
+    """
+
+    worktree: Path
+    confined: Confinement
+    token: str
+    heard: Callable[[], None] = lambda: None
+
+    def run(self, command: str, cancel: threading.Event, seconds: float = SECONDS) -> str:
+        """Run a command to its end, with all its processes, and return what it said.
+
+        Raises:
+            RefusedError: it cannot be started.
+        """
+        if "\0" in command:
+            raise RefusedError("the command has a NUL in it")
+        try:
+            ended = process.run(
+                self._argv(command),
+                cwd=self.worktree,
+                env=self.confined.env,
+                limits=process.Limits(min(max(seconds, 0.1), LONGEST), None),
+                token=self.token,
+                cancel=cancel,
+                heard=lambda _line: self.heard(),
+            )
+        except process.StartError as error:
+            raise RefusedError(str(error)) from error
+        return "\n".join(filter(None, (_ending(ended), _stream("", ended.stdout), _stream("stderr:\n", ended.stderr))))
+
+    def _argv(self, command: str) -> list[str]:
+        env = self.confined.env
+        shell = next((name for name in _SHELLS if process.find(name, cwd=self.worktree, env=env)), "sh")
+        return sandbox.confine(
+            [shell, "-c", command],
+            self.worktree,
+            self.confined.chosen.level,
+            env=env,
+            ground=self.confined.ground,
+            guarded=sandbox.guarded(self.worktree),
+        )
+
+
+def _ending(ended: process.Ended) -> str:
+    if ended.cause is process.Cause.EXIT:
+        return f"exit status {ended.code}"
+    return f"ended after {ended.seconds:.0f} s, with all of its processes: {ended.cause}"
+
+
+def _stream(title: str, said: str) -> str:
+    plain = safe_text(said.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
+    if not plain:
+        return ""
+    cut = f"({len(plain) - SHOWN:,} characters before this are left out)\n" if len(plain) > SHOWN else ""
+    return title + cut + plain[-SHOWN:]
