@@ -277,6 +277,10 @@ agents."my agent".script = ""            # default
 agents."my agent".timeout = ""           # default
 agents."my agent".idle = 2.0             # orchestrator.toml:5
 agents."my agent".env = []               # default
+agents."my agent".model = "" # default
+agents."my agent".effort = "" # default
+agents."my agent".turns = 200 # default
+agents."my agent".sandbox = "best" # default
 """
 
 

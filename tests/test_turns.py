@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def test_a_task_is_done_by_a_model(project: Repo, fake: FakeAPI) -> None:
     assert "Agent: claude" in message
     assert "the log is kept" in message
     assert "Cost-Usd: 0." in message
+    assert re.search(r"^Sandbox: (bwrap|rlimits|none)$", message, re.MULTILINE)
     assert fake.key not in said.out + said.err
 
 
@@ -172,6 +174,23 @@ def test_other_verbs_leave_an_attempt_that_can_go_on(project: Repo, fake: FakeAP
     assert tree(project) == twelve.TREE
     assert len(calls(fake)) == 12
     assert before < 12
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_setup_and_links_are_there_and_no_change_of_the_agents(project: Repo, fake: FakeAPI, number: int) -> None:
+    """Also of an attempt that goes on after a kill."""
+    config = project.read("orchestrator.toml")
+    project.write("orchestrator.toml", config + '[verify]\nsetup = "echo made > made.txt"\nlink = ["deps"]\n')
+    project.write("deps/lib.txt", "from outside\n")
+    project.write(".gitignore", "deps\n")
+    project.commit("setup")
+    copy = ToolUse("bash", {"command": "cat deps/lib.txt made.txt > src/a.txt"})
+    fake.script = Script([Rule(twelve.SPEC_WORD, [Reply(copy), Reply(DONE)])])
+    if number:
+        assert start(project, number).wait(timeout=120) == -signal.SIGKILL
+    project.run("run")
+    assert tree(project) == {"src/a.txt": "from outside\nmade\n"}
+    assert attempts(project) == ["refs/orchestrator/attempts/t/1"]
 
 
 def test_a_claim_that_changed_nothing_is_a_failure(project: Repo, fake: FakeAPI) -> None:

@@ -62,6 +62,7 @@ class Answer:
         result: the result document's bytes, when it wrote one.
         usage: the tokens it took, all of the attempt, where that is known.
         micros: what it cost, all of the attempt, in millionths of a US dollar, where that is known.
+        sandbox: the weakest level of confinement that its commands had, where we confined them.
     """
 
     failure: Failure | None
@@ -71,6 +72,7 @@ class Answer:
     result: bytes | None
     usage: Usage = field(default_factory=Usage)
     micros: int = 0
+    sandbox: str = ""
 
 
 class Agent(Protocol):

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.agents.builtin.agent import CONTEXT, BuiltinAgent
@@ -46,7 +46,8 @@ def roster(
         if agent.kind == "scripted":
             return ScriptedAgent(agent.name, root / agent.script)
         if agent.kind == "anthropic":
-            return _builtin(agent, env, git_dir, models)
+            linked = tuple(root / name for name in config.link)
+            return replace(_builtin(agent, env, git_dir, models), readable=linked)
         return CommandAgent(agent.name, agent.command, env_passed=agent.env, base_env=env, root=root)
 
     return {name: made(agent) for name, agent in config.agents.items()}

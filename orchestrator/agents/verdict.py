@@ -19,7 +19,7 @@ _CAP = 1 << 16
 class End:
     """How an attempt ended, before its result document is looked at; `failure` None is a claim of success.
 
-    `usage` and `micros` are what it took and cost, where that is known.
+    `usage` and `micros` are what it took and cost, and `sandbox` how its commands were confined, where that is known.
     """
 
     failure: Failure | None
@@ -28,6 +28,7 @@ class End:
     seconds: float
     usage: Usage = field(default_factory=Usage)
     micros: int = 0
+    sandbox: str = ""
 
 
 class ResultFile:
@@ -89,4 +90,4 @@ def _claim(data: bytes, path: str, detail: str) -> tuple[Failure | None, str]:
 
 def _answer(end: End, failure: Failure | None, detail: str, result: bytes | None) -> Answer:
     said = safe_text(detail).strip()[-DETAIL:]
-    return Answer(failure, said, end.code, end.seconds, result, end.usage, end.micros)
+    return Answer(failure, said, end.code, end.seconds, result, end.usage, end.micros, end.sandbox)

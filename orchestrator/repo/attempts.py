@@ -44,6 +44,7 @@ class Attempt:
         when: when it was recorded.
         usage: the tokens it took, where that is known.
         micros: what it cost, in millionths of a US dollar, where that is known.
+        sandbox: how its commands were confined, where that is known.
     """
 
     task: str
@@ -60,6 +61,7 @@ class Attempt:
     when: datetime
     usage: Usage = field(default_factory=Usage)
     micros: int = 0
+    sandbox: str = ""
 
     @property
     def ref(self) -> str:
@@ -88,6 +90,7 @@ def _message(attempt: Attempt) -> str:
         ("Fate", attempt.fate.value),
         ("Failure", attempt.failure.value if attempt.failure else ""),
         ("Seconds", f"{attempt.seconds:.3f}"),
+        ("Sandbox", attempt.sandbox),
         ("Tokens", tokens_said(attempt.usage)),
         ("Cost-Usd", f"{attempt.micros / MICROS:.6f}" if attempt.micros else ""),
     ]
@@ -144,6 +147,7 @@ def _attempt(task: str, number: int, commit: str, seconds: str, message: str) ->
         detail=_paragraph(body, _DETAIL),
         result=_paragraph(body, _RESULT).encode(),
         when=datetime.fromtimestamp(int(seconds)).astimezone(),
+        sandbox=facts.get("Sandbox", ""),
         usage=tokens_read(facts.get("Tokens", "")),
         micros=micros_read(facts.get("Cost-Usd", "")),
     )

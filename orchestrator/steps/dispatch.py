@@ -15,7 +15,7 @@ from orchestrator.documents.spec import Spec
 from orchestrator.errors import OrchestratorError
 from orchestrator.failure import Failure
 from orchestrator.models.spent import Paid
-from orchestrator.plaintext import safe_text
+from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import describe
@@ -92,8 +92,9 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     project.say("attempt.started", order.task, order.number, **facts)
     ground = _ground_again(project, order) if kept else _ground(project, order, cancel)
     begun = project.guard.clock()
-    if order.agent.resumes:
-        write_whole(folder / _READY, b"")
+    if order.agent.resumes and not kept:
+        # What setup made is no change of the agent's; without setup all that is not the base's is.
+        write_whole(folder / _READY, json.dumps(ground.known if project.config.setup else None).encode())
     answer = order.agent.run(
         _assignment(project, order, folder, ground.path),
         cancel=cancel,
@@ -144,8 +145,11 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
 
 
 def _ground_again(project: Project, order: Order) -> _Ground:
-    """Return the worktree of an attempt that goes on; what stands in it is not known any more."""
-    return _Ground(project.folders.worktrees / order.name, hidden=order.hidden)
+    """Return the worktree of an attempt that goes on."""
+    held = json.loads((project.folders.attempt(order.task, order.number) / _READY).read_bytes())
+    known = None if held is None else {path: tuple(mark) for path, mark in held.items()}
+    named = {file.path for file in order.spec.files}
+    return _Ground(project.folders.worktrees / order.name, known, named, hidden=order.hidden)
 
 
 def _write_order(folder: Path, order: Order) -> None:
@@ -211,6 +215,7 @@ def _write_answer(folder: Path, answer: Answer) -> None:
         "result": answer.result.decode("utf-8", "replace") if answer.result is not None else None,
         "tokens": tokens_said(answer.usage),
         "micros": answer.micros,
+        "sandbox": answer.sandbox,
         "boot": boot_id(),
     }
     write_whole(folder / _ENDED, json.dumps(facts).encode())
@@ -246,6 +251,7 @@ def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
         when=project.clock.now(),
         usage=paid.usage,
         micros=paid.micros,
+        sandbox=one_line(answer.sandbox, 20),
     )
 
 
@@ -368,4 +374,5 @@ def _read_answer(folder: Path) -> Answer:
         result=facts["result"].encode() if facts["result"] is not None else None,
         usage=tokens_read(facts.get("tokens", "")),
         micros=facts.get("micros", 0),
+        sandbox=str(facts.get("sandbox", "")),
     )

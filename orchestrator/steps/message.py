@@ -63,6 +63,7 @@ def landing_message(
         ("Agent", one_line(attempt.agent, 60)),
         ("Spec-Sha", attempt.spec),
         ("Verified", verified),
+        ("Sandbox", attempt.sandbox),
         *costs(rows),
     ]
     return message(f"{task.id}: {task.title}", body, pairs, facts)

@@ -43,6 +43,7 @@ class BuiltinAgent:
         turns: replies that one attempt may take.
         policy: how commands must be confined.
         env_passed: names of variables that commands may see besides the usual ones.
+        readable: what commands may read besides, such as what the configuration links into worktrees.
         base_env: the environment to choose from, usually `os.environ`.
         ready: raises where no question can be put, before anything is spent.
         room: returns how many tokens a model's conversation may have.
@@ -57,6 +58,7 @@ class BuiltinAgent:
     turns: int = TURNS
     policy: Policy = Policy.BEST
     env_passed: tuple[str, ...] = ()
+    readable: tuple[Path, ...] = ()
     base_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     ready: Callable[[], None] = lambda: None
     room: Callable[[str, threading.Event], int] = lambda _model, _cancel: CONTEXT
@@ -106,7 +108,7 @@ class BuiltinAgent:
             outcome = self._outcome(assignment, watch, journal, talk, transcript)
         if outcome.result is not None:
             write_whole(assignment.result_path, finish(outcome.result).document())
-        end = End(outcome.failure, outcome.detail, None, watch.seconds, talk.usage, talk.micros)
+        end = End(outcome.failure, outcome.detail, None, watch.seconds, talk.usage, talk.micros, talk.sandbox)
         answer = result.conclude(end)
         transcript("ended", {"failure": answer.failure, "code": None, "seconds": answer.seconds})
         return answer
@@ -142,11 +144,14 @@ class BuiltinAgent:
         """Open the conversation, or a fresh one where the program or the model is not the one it was opened with."""
         given = {"system": render.text(SYSTEM, {}), "tools": OFFER, "model": loop.mind.model}
         bound = digest(repr(given).encode())
+        level = confined.chosen.level.value
         if not loop.talk.start:
             opening = [loop.assignment.spec, _start(loop.assignment, confined)]
-            loop.note("begin", opening=opening, bound=bound, sandbox=str(confined.chosen.level))
+            loop.note("begin", opening=opening, bound=bound, sandbox=level)
         elif loop.talk.start["bound"] != bound:
             loop.note("handoff", note=NO_NOTE, usage=None, micros=0, bound=bound)
+        if loop.talk.sandbox != level:
+            loop.note("confined", sandbox=level)
 
     def _confinement(self) -> Confinement:
         """Return how commands are confined, found once.
@@ -157,7 +162,7 @@ class BuiltinAgent:
         with self._lock:
             if not self._found:
                 try:
-                    found = Confinement.find(self.base_env, self.env_passed, self.policy, self.git_dir)
+                    found = Confinement.find(self.base_env, self.env_passed, self.policy, self.git_dir, self.readable)
                 except OrchestratorError as error:
                     message = f"agents.{self.name}.sandbox: {error.message}"
                     raise OrchestratorError(message, hint=error.hint, code=error.code) from error

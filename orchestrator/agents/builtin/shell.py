@@ -1,7 +1,7 @@
 """The bash tool: a command behind the `sandbox` door, with a time limit and capped output."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +31,21 @@ class Confinement:
 
     @classmethod
     def find(
-        cls, base: Mapping[str, str], passed: tuple[str, ...], policy: sandbox.Policy, git_dir: Path
+        cls,
+        base: Mapping[str, str],
+        passed: Sequence[str],
+        policy: sandbox.Policy,
+        git_dir: Path,
+        readable: Sequence[Path] = (),
     ) -> "Confinement":
         """Measure what this machine can do, and choose.
+
+        Args:
+            base: the environment to choose from.
+            passed: names of variables to let through besides the usual ones.
+            policy: what is asked for.
+            git_dir: the git directory all worktrees share.
+            readable: what is to be readable besides, such as what the configuration links into worktrees.
 
         Raises:
             OrchestratorError: the strongest level is required and not there (`Exit.MISSING`).
@@ -41,7 +53,7 @@ class Confinement:
         env = sandbox.environment(base, passed)
         found = sandbox.probe(base) if policy is not sandbox.Policy.OFF else sandbox.Found(sandbox.Level.NONE)
         chosen = sandbox.choose(policy, found)
-        return cls(chosen, env, sandbox.survey(found.bwrap, env, git_dir))
+        return cls(chosen, env, sandbox.survey(found.bwrap, env, git_dir, readable))
 
 
 @dataclass(frozen=True)

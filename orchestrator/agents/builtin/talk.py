@@ -12,7 +12,9 @@ from orchestrator import render
 from orchestrator.agents.builtin.journal import Record
 from orchestrator.budget import Usage
 from orchestrator.models.call import Block, Reply, Stop
+from orchestrator.sandbox import Level
 
+_LEVELS = [level.value for level in Level]  # strongest first
 _CACHED = {"type": "ephemeral"}
 _NOTE = 20_000  # characters of a note that a fresh context reads
 
@@ -54,6 +56,7 @@ class Talk:
         errors: answers of tools in a row that were errors.
         repeats: how often in a row the same uses brought the same answers.
         warned: whether the model was told of that.
+        sandbox: the weakest level of confinement that its commands had so far.
         seconds: how long it worked, as of the last record.
     """
 
@@ -75,12 +78,15 @@ class Talk:
     errors: int = 0
     repeats: int = 0
     warned: bool = False
+    sandbox: str = ""
     seconds: float = 0.0
     _round: list[str] = field(default_factory=list)
     _before: list[str] = field(default_factory=list)
 
     def take(self, record: Record) -> None:
         """Add one record."""
+        if "sandbox" in record:
+            self.sandbox = max(self.sandbox or _LEVELS[0], record["sandbox"], key=_LEVELS.index)
         self.seconds = max(self.seconds, float(record.get("seconds", 0.0)))
         match record["kind"]:
             case "begin":
