@@ -12,14 +12,12 @@ from pathlib import Path
 from orchestrator import render
 from orchestrator.agents.builtin.finish import SCHEMA
 from orchestrator.agents.claude_stream import ClaudeStream
-from orchestrator.agents.coding import LOG, Session, conclude
-from orchestrator.agents.heard import Account
-from orchestrator.agents.program import refuse_missing, surroundings, unstarted
+from orchestrator.agents.coding import Read, Session, carry_out, prompt
+from orchestrator.agents.program import refuse_missing, surroundings
 from orchestrator.agents.protocol import Answer, Assignment, Transcript
-from orchestrator.agents.verdict import ResultFile
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import DocumentError, Exit, OrchestratorError
-from orchestrator.process import Ended, Limits, StartError, environment, find, run
+from orchestrator.process import Limits, environment, find, run
 
 OLDEST = (2, 1, 197)  # measured; older ones let a repository's own settings run commands
 _TOOLS = "Bash,Edit,Glob,Grep,Read,Write"  # none that starts further agents, or reaches the web
@@ -90,23 +88,35 @@ class ClaudeCode:
         Raises:
             OrchestratorError: its log cannot be written, which is no fault of the agent.
         """
-        result = ResultFile(assignment.result_path)
-        account = Account(transcript)
-        session = Session.find(assignment.logs)
-        going_on = self._is_kept(session)
-        for event in session.keep_log(ClaudeStream().read) if going_on else ():
-            account.remember(event)
+        return carry_out(self, assignment, cancel, transcript)
+
+    @property
+    def reports(self) -> bool:
+        """It is made to hand a structured result in."""
+        return True
+
+    def open(self, session: Session) -> tuple[Session, bool]:
+        """Return the session, whose id is chosen and written down before anything is spent in it."""
         if not session.name:
-            session = session.begin(str(uuid.uuid4()))
-        argv = [*self.command, *self._arguments(assignment, session, going_on=going_on)]
-        transcript("started", {"argv": argv, "cwd": str(assignment.worktree), "resumed": going_on})
-        try:
-            ended = self._run(argv, assignment, account, cancel, going_on=going_on)
-            answer = conclude(ended, account, assignment, result)
-        except StartError as error:
-            answer = result.conclude(unstarted(error))
-        transcript("ended", {"failure": answer.failure, "code": answer.code, "seconds": answer.seconds})
-        return answer
+            return session.begin(str(uuid.uuid4())), False
+        # It was written down, and Claude Code may have been killed before it made its own file.
+        return session, any((session.logs / _HOME).glob(f"projects/*/{session.name}.jsonl"))
+
+    def argv(self, assignment: Assignment, session: Session, *, going_on: bool) -> Sequence[str]:
+        """Return the command line."""
+        return [*self.command, *self._arguments(assignment, session, going_on=going_on)]
+
+    def environment(self, assignment: Assignment) -> Mapping[str, str]:
+        """Return an environment with a configuration of its own, in the attempt's folder."""
+        return surroundings(assignment, self.base_env, self._passed, _own(assignment.logs))
+
+    def reader(self) -> Read:
+        """Return a fresh reader of its stream."""
+        return ClaudeStream().read
+
+    def prompt(self, assignment: Assignment, *, going_on: bool) -> str:
+        """Return the spec, or that the work goes on."""
+        return prompt(assignment, going_on=going_on)
 
     @property
     def _passed(self) -> tuple[str, ...]:
@@ -125,10 +135,6 @@ class ClaudeCode:
                 code=Exit.MISSING,
             )
 
-    def _is_kept(self, session: Session) -> bool:
-        """Whether the session was really begun: it is written down before, and Claude Code writes its own file."""
-        return bool(session.name) and any((session.logs / _HOME).glob(f"projects/*/{session.name}.jsonl"))
-
     def _arguments(self, assignment: Assignment, session: Session, *, going_on: bool) -> Iterator[str]:
         yield from ("-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages")
         yield from ("--resume" if going_on else "--session-id", session.name)
@@ -143,28 +149,6 @@ class ClaudeCode:
             yield from ("--model", model)
         if effort := assignment.effort or self.effort:
             yield from ("--effort", effort)
-
-    def _run(
-        self, argv: Sequence[str], assignment: Assignment, account: Account, cancel: threading.Event, *, going_on: bool
-    ) -> Ended:
-        stream = ClaudeStream()
-
-        def heard(line: str) -> None:
-            for event in stream.read(line):
-                account.take(event)
-
-        prompt = render.text("prompts/coding-continue.md.j2", {}) if going_on else assignment.spec
-        return run(
-            argv,
-            cwd=assignment.worktree,
-            env=surroundings(assignment, self.base_env, self._passed, _own(assignment.logs)),
-            stdin=prompt.encode(),
-            limits=Limits(assignment.timeout, assignment.idle, LOG),
-            token=assignment.token,
-            cancel=cancel,
-            logs=assignment.logs,
-            heard=heard,
-        )
 
 
 def _own(logs: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from installed import claude_code
+from marked import marked, waiting
 
 from orchestrator.agents.claude_code import ClaudeCode
 from orchestrator.agents.protocol import Answer, Assignment
@@ -115,15 +116,8 @@ class Bench:
         return [facts for event, facts in self.events if event == name]
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that carries the attempt's token."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("ORCHESTRATOR_TOKEN", "").startswith(self.assignment().token):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
+        """Everything that carries the attempt's mark."""
+        return marked(self.assignment().token)
 
 
 @pytest.fixture
@@ -273,16 +267,9 @@ def start(bench: Bench, turns: int) -> tuple[threading.Thread, list[Answer]]:
     while time.monotonic() < ready and len(bench.facts("turn")) < turns:
         time.sleep(0.02)
     assert len(bench.facts("turn")) == turns
-    while time.monotonic() < ready and len([1 for process in bench.processes() if _waits(process)]) < COMMANDS:
+    while time.monotonic() < ready and waiting(bench.assignment().token, ["sleep", "301"]) < COMMANDS:
         time.sleep(0.02)
     return thread, answers
-
-
-def _waits(process: psutil.Process) -> bool:
-    try:
-        return process.cmdline() == ["sleep", "301"]
-    except psutil.Error:
-        return False
 
 
 def long_turns(bench: Bench) -> tuple[Reply, ...]:
