@@ -1,27 +1,17 @@
 """The command agent: any argv as an agent, with the spec on stdin and the exit status as its word."""
 
 import re
-import signal
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.agents.protocol import DETAIL, Answer, Assignment, Transcript
-from orchestrator.agents.verdict import End, ResultFile
-from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.failure import Failure
-from orchestrator.process import Cause, Ended, Limits, StartError, environment, missing, run
-
-TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
+from orchestrator.agents.program import meaning, refuse_missing, surroundings, unstarted
+from orchestrator.agents.protocol import Answer, Assignment, Transcript
+from orchestrator.agents.verdict import ResultFile
+from orchestrator.process import Ended, Limits, StartError, environment, run
 
 _PLACEHOLDER = re.compile(r"\{(task|spec|files|result)\}")
-_GIT = {
-    "core.fsync": "all",
-    "core.fsyncMethod": "fsync",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-}
 
 
 @dataclass(frozen=True)
@@ -58,15 +48,8 @@ class CommandAgent:
         Raises:
             OrchestratorError: there is no such command (`Exit.MISSING`).
         """
-        command, key = (self.argv or ("",))[0], f"agents.{self.name}.command"
-        if not command:
-            raise OrchestratorError(f"{key} is empty", hint="name a command", code=Exit.MISSING)
-        if missing(command, cwd=self.root, env=environment(self.base_env, self.env_passed, {})):
-            raise OrchestratorError(
-                f"{key}: no command {command!r} on PATH",
-                hint=f"install it, or correct {key} in orchestrator.toml",
-                code=Exit.MISSING,
-            )
+        env = environment(self.base_env, self.env_passed, {})
+        refuse_missing(self.name, (self.argv or ("",))[0], self.root, env)
 
     def run(self, assignment: Assignment, *, cancel: threading.Event, transcript: Transcript) -> Answer:
         """Run the command in the worktree until it ends, with its whole process tree.
@@ -78,9 +61,9 @@ class CommandAgent:
         result = ResultFile(assignment.result_path)
         transcript("started", {"argv": argv, "cwd": str(assignment.worktree)})
         try:
-            end = _meaning(self._run(argv, assignment, cancel), assignment)
+            end = meaning(self._run(argv, assignment, cancel), assignment)
         except StartError as error:
-            end = End(Failure.TRANSIENT if error.passing else Failure.FATAL, f"{error} ({error.hint})", None, 0.0)
+            end = unstarted(error)
         answer = result.conclude(end)
         transcript("ended", {"failure": answer.failure, "code": answer.code, "seconds": answer.seconds})
         return answer
@@ -89,7 +72,7 @@ class CommandAgent:
         return run(
             argv,
             cwd=assignment.worktree,
-            env=environment(self.base_env, self.env_passed, _extra(assignment)),
+            env=surroundings(assignment, self.base_env, self.env_passed, {}),
             stdin=assignment.spec.encode(),
             limits=Limits(assignment.timeout, assignment.idle),
             token=assignment.token,
@@ -116,48 +99,3 @@ def fill(argv: tuple[str, ...], assignment: Assignment) -> Iterator[str]:
             yield from files
         else:
             yield _PLACEHOLDER.sub(lambda match: values[match[1]], element)
-
-
-def _extra(assignment: Assignment) -> dict[str, str]:
-    extra = {
-        "ORCHESTRATOR_TASK": assignment.task,
-        "ORCHESTRATOR_ATTEMPT": str(assignment.attempt),
-        "ORCHESTRATOR_SPEC": str(assignment.spec_path),
-        "ORCHESTRATOR_RESULT": str(assignment.result_path),
-        "ORCHESTRATOR_FILES": "\n".join(assignment.files),
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_CONFIG_COUNT": str(len(_GIT)),
-    }
-    for number, (key, value) in enumerate(_GIT.items()):
-        extra |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return extra
-
-
-def _meaning(ended: Ended, assignment: Assignment) -> End:
-    failure, cause = _class(ended, assignment)
-    words = ended.last_lines()[-(DETAIL - 200) :]
-    detail = "\n".join(part for part in (cause, words) if part)
-    return End(failure, detail, ended.code, ended.seconds)
-
-
-def _class(ended: Ended, assignment: Assignment) -> tuple[Failure | None, str]:
-    match ended.cause:
-        case Cause.CANCELLED:
-            return Failure.INTERRUPTED, "stopped by the leader"
-        case Cause.TIMEOUT:
-            return Failure.TIMEOUT, f"not done after {assignment.timeout:g} s"
-        case Cause.IDLE:
-            return Failure.TIMEOUT, f"silent for {assignment.idle:g} s"
-        case Cause.EXIT:
-            return _status(ended.code)
-
-
-def _status(code: int | None) -> tuple[Failure | None, str]:
-    if code == 0:
-        return None, ""
-    if code == TRY_AGAIN:
-        return Failure.TRANSIENT, ""
-    if code is not None and code < 0:
-        return Failure.DETERMINISTIC, f"ended by signal {-code} ({signal.strsignal(-code)})"
-    return Failure.DETERMINISTIC, f"exit status {code}"

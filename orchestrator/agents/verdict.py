@@ -40,6 +40,11 @@ class ResultFile:
         self._folder = path.parent.resolve()
         self._before = self._state()
 
+    @property
+    def written(self) -> bool:
+        """Whether there is a document now that was not there before."""
+        return self._state() not in {None, self._before}
+
     def conclude(self, end: End) -> Answer:
         """Weigh how the attempt ended and what it wrote, into an answer."""
         try:
@@ -61,7 +66,7 @@ class ResultFile:
         return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
     def _read(self) -> bytes | None:
-        if self._state() in {None, self._before}:
+        if not self.written:
             return None
         if self._path.parent.resolve() != self._folder:
             raise OSError(0, "its folder was moved or replaced by a symlink")

@@ -27,7 +27,9 @@ _STATUS: Mapping[int, Failure] = {
     429: Failure.TRANSIENT,
 }
 _SERVER = 500
-_QUOTA = re.compile(r"usage limit|spend(ing)? limit|credit balance|quota|workspace api usage", re.IGNORECASE)
+_QUOTA = re.compile(
+    r"usage limit|spend(ing)? limit|hit your (\w+ )?limit|credit balance|quota|workspace api usage", re.IGNORECASE
+)
 # An error that arrives within a stream has the status 200, and its type alone says what it is.
 _TYPES: Mapping[str, Failure] = {
     "overloaded_error": Failure.TRANSIENT,
@@ -62,13 +64,19 @@ def classify(error: Exception, cut: str, deadline: float) -> CallError:
     return CallError(Failure.TRANSIENT, f"{said}: {type(error).__name__}: {_short(error)}", facts={"broken": broken})
 
 
+def of_status(status: int, kind: str, said: str) -> Failure:
+    """Return what an HTTP status of the API means, with the type of its error and what that says; empty if unknown."""
+    failure = _STATUS.get(status, Failure.TRANSIENT if status >= _SERVER else _TYPES.get(kind, Failure.DETERMINISTIC))
+    if failure in {Failure.TRANSIENT, Failure.DETERMINISTIC} and status < _SERVER and _QUOTA.search(said):
+        return Failure.QUOTA
+    return failure
+
+
 def _of_status(error: "anthropic.APIStatusError") -> CallError:
     kind = str(error.type or "")
     status = error.status_code
-    failure = _STATUS.get(status, Failure.TRANSIENT if status >= _SERVER else _TYPES.get(kind, Failure.DETERMINISTIC))
     said = one_line(str(error.api_message or error.message), _SAID)
-    if failure in {Failure.TRANSIENT, Failure.DETERMINISTIC} and status < _SERVER and _QUOTA.search(said):
-        failure = Failure.QUOTA
+    failure = of_status(status, kind, said)
     facts = {"status": status, "type": kind, "request": error.request_id or ""}
     return CallError(failure, f"{status} {kind}: {said}", wait=_wait(error.response.headers), facts=facts)
 
