@@ -320,7 +320,7 @@ REFUSED: dict[str, tuple[str, int, str, str]] = {
         '[agents.modernise]\ncommand = ["x"]\nzzz = 3\n',
         3,
         "unknown key agents.modernise.zzz",
-        "it takes kind, command, script, timeout, idle, env",
+        "it takes kind, command, script, timeout, idle, env, model, effort, turns, sandbox",
     ),
     "text for a number": ('[limits]\njobs = "many"\n', 2, 'limits.jobs cannot be "many"', WHOLE),
     "truth for a number": ("[limits]\njobs = true\n", 2, "limits.jobs cannot be true", WHOLE),
@@ -640,3 +640,17 @@ def test_a_key_is_found_whatever_stands_around_it(workshop: Path, before: list[s
     _, found = load(workshop, {"XDG_CONFIG_HOME": str(workshop / "none")})
     line = above.count("\n") + 2
     assert {(item.value, item.origin) for item in found if item.key == "limits.jobs"} == {(7, f"pyproject.toml:{line}")}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "agents.claude has no model"),
+        ('model = "m"\neffort = "huge"', "agents.claude.effort cannot be"),
+        ('model = "m"\nsandbox = "on"', "agents.claude.sandbox cannot be"),
+        ('model = "m"\nturns = 0', "agents.claude.turns cannot be"),
+    ],
+)
+def test_what_an_anthropic_agent_needs(repo: Repo, line: str, said: str) -> None:
+    repo.write(FILE, f'[agents.claude]\nkind = "anthropic"\n{line}\n')
+    assert said in repo.run("config", "show", code=5).err

@@ -14,7 +14,10 @@ import pytest
 from agents import twelve
 from harness import Repo
 
+from orchestrator.clock import SystemClock
+from orchestrator.events import Event
 from orchestrator.testing import FakeAPI, Fault, Reply, Request, Rule, Script, ToolUse
+from orchestrator.views.board import Board
 
 KILLER = Path(__file__).parent / "turn_killer.py"
 RECORDS = 38  # of the twelve turns
@@ -223,3 +226,14 @@ def test_a_spec_may_name_its_model_and_effort(project: Repo, fake: FakeAPI) -> N
     bodies = [request.body for request in fake.requests if request.path == "/v1/messages"]
     assert {body["model"] for body in bodies} == {"claude-sonnet-5-5"}
     assert {body["output_config"]["effort"] for body in bodies} == {"low"}
+
+
+def test_the_live_view_says_what_a_model_is_doing() -> None:
+    board = Board(SystemClock())
+    board.take(Event("attempt.started", "t", 1, {"agent": "claude"}))
+    assert board.rows()[0].doing == ""
+    board.take(Event("agent.turn", "t", 1, {"turn": 3, "tokens": 12_345, "micros": 67_800, "tools": ["bash"]}))
+    board.take(Event("agent.tool", "t", 1, {"turn": 3, "tool": "bash\x1b[2J"}))
+    assert board.rows()[0].doing == "turn 3, bash[2J, 12,345 tokens, 0.0678 USD"
+    board.take(Event("attempt.paused", "t", 1, {}))
+    assert board.rows() == []

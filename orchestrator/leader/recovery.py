@@ -73,7 +73,6 @@ def _worktrees(project: Project, found: Findings) -> None:
         key = (task, number)
         if dispatch.goes_on(project, *key):
             found.kept.append(key)
-            found.notes.append(f"{task}/{number} can go on where it was stopped")
             continue
         kept = None if project.register.knows(*key) else dispatch.recover(project, *key)
         if kept is not None:
@@ -84,13 +83,15 @@ def _worktrees(project: Project, found: Findings) -> None:
             dispatch.clear(project, task, number)
 
 
-def record_unwanted(project: Project, kept: Sequence[tuple[str, int]], known: Docket) -> None:
-    """Record attempts that could go on and shall not: their task is settled, or their spec is another by now."""
+def sift(project: Project, kept: Sequence[tuple[str, int]], known: Docket) -> None:
+    """Say which attempts go on, and record those that shall not: their task is settled, or their spec is another."""
     standing = known.now.standing()
     for task, number in kept:
         wanted = task in known.now.plan.tasks and not standing.settled(task) and known.number(task) == number
         if not wanted or known.now.spec_ids.get(task) != dispatch.given(project, task, number):
             dispatch.record_kept(project, task, number)
+        else:
+            project.say("healed", note=f"{task}/{number} can go on where it was stopped")
 
 
 def _say(project: Project, found: Findings) -> None:

@@ -9,7 +9,7 @@ from orchestrator.agents.roster import pick
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.leader.docket import docket
 from orchestrator.leader.loop import Leader
-from orchestrator.leader.recovery import record_unwanted, recover
+from orchestrator.leader.recovery import recover, sift
 from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
 from orchestrator.steps import publish
@@ -35,7 +35,7 @@ def prepare(project: Project, library: Library) -> Situation:
     if now.state is None or now.ledger.checkpoint == 0:
         publish.checkpoint(project, library, [], "the plan", "the plan")
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
-    record_unwanted(project, found.kept, docket(project.register, now))
+    sift(project, found.kept, docket(project.register, now))
     standing = now.standing()
     todo = [task for task in standing.unsettled(now.plan.tasks) if task not in standing.dead]
     project.say("skipping", done=sorted(standing.done), dead=sorted(standing.dead), todo=todo)

@@ -1,9 +1,11 @@
 """What a live view shows, kept from events: who is at work, how far the plan is, the last checkpoint."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.budget import usd
 from orchestrator.clock import Clock
 from orchestrator.events import Event
 from orchestrator.plaintext import one_line
@@ -12,7 +14,20 @@ from orchestrator.views.plain_lines import numbered, short
 
 @dataclass
 class Row:
-    """One attempt at work; `began` and `heard` are monotonic seconds, `logs` is where its output is kept."""
+    """One attempt at work.
+
+    Attributes:
+        task: the task's id.
+        attempt: its number.
+        agent: who is at it.
+        began: when, in monotonic seconds.
+        heard: when something was last heard of it, in monotonic seconds.
+        logs: where its output is kept.
+        turn: answers of a model so far; 0 where there is none, or nobody says.
+        tool: the tool it used last.
+        tokens: what it took so far.
+        micros: what it cost so far, in millionths of a US dollar.
+    """
 
     task: str
     attempt: int
@@ -20,6 +35,27 @@ class Row:
     began: float
     heard: float
     logs: Path
+    turn: int = 0
+    tool: str = ""
+    tokens: int = 0
+    micros: int = 0
+
+    def hear(self, facts: Mapping[str, object], now: float) -> None:
+        """Take in what an agent says of itself."""
+        self.heard = now
+        self.turn = _whole(facts, "turn", self.turn)
+        self.tokens = _whole(facts, "tokens", self.tokens)
+        self.micros = _whole(facts, "micros", self.micros)
+        self.tool = str(facts.get("tool") or self.tool)
+
+    @property
+    def doing(self) -> str:
+        """How far it is, in a few words; empty for an agent that does not say."""
+        parts = [f"turn {self.turn}"] if self.turn else []
+        parts += [self.tool] if self.tool else []
+        parts += [f"{self.tokens:,} tokens"] if self.tokens else []
+        parts += [f"{usd(self.micros)} USD"] if self.micros else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -30,6 +66,7 @@ class Shown:
     agent: str
     elapsed: float
     quiet: float
+    doing: str = ""
 
 
 @dataclass
@@ -59,7 +96,7 @@ class Board:
             elif event.name in {"attempt.recorded", "attempt.paused"}:
                 self._rows.pop(key, None)
             elif event.name.startswith("agent.") and key in self._rows:
-                self._rows[key].heard = self.clock.monotonic()
+                self._rows[key].hear(event.facts, self.clock.monotonic())
             else:
                 self._count(event)
 
@@ -99,11 +136,17 @@ class Board:
     def _shown(self, row: Row) -> Shown:
         now = self.clock.monotonic()
         quiet = min([now - row.heard, *_ages(row.logs, self.clock.now().timestamp())])
-        return Shown(one_line(f"{row.task}/{row.attempt}", 48), one_line(row.agent, 24), now - row.began, quiet)
+        who, agent = one_line(f"{row.task}/{row.attempt}", 48), one_line(row.agent, 24)
+        return Shown(who, agent, now - row.began, quiet, one_line(row.doing, 80))
 
     def elapsed(self) -> float:
         """Return the seconds since the run began."""
         return self.clock.monotonic() - self.began
+
+
+def _whole(facts: Mapping[str, object], key: str, otherwise: int) -> int:
+    found = facts.get(key)
+    return found if isinstance(found, int) else otherwise
 
 
 def _size(items: object) -> int:

@@ -87,7 +87,9 @@ def picture(board: Board) -> "RenderableType":
     at_work = board.rows()
     for row in at_work[:_ROWS]:
         quiet = f"silent {span(row.quiet)}"
-        rows.add_row(Text(f"  {row.who}", no_wrap=True), Text(row.agent), Text(span(row.elapsed)), Text(quiet))
+        rows.add_row(
+            Text(f"  {row.who}", no_wrap=True), Text(row.agent), Text(span(row.elapsed)), Text(quiet), Text(row.doing)
+        )
     if len(at_work) > _ROWS:
         rows.add_row(Text(f"  and {len(at_work) - _ROWS} more"))
     return Group(head, rows)

@@ -113,3 +113,12 @@ def test_lint_names_softer_matters_in_order() -> None:
         (9, "a nested item names no file: it is a note of the item above"),
         (10, "no Requirements: the agent has to guess"),
     ]
+
+
+def test_a_spec_may_say_which_model_and_how_hard_it_tries() -> None:
+    form = "# Spec\n**Model**: claude-sonnet-5-5\n**Effort**: {}\n\n## Goal\n\ng\n\n## Files to Modify\n\n- a\n"
+    found = Spec.parse(form.format("Low").encode(), "x.md")
+    assert (found.model, found.effort) == ("claude-sonnet-5-5", "low")
+    with pytest.raises(DocumentError) as caught:
+        Spec.parse(form.format("huge").encode(), "x.md")
+    assert (caught.value.where, caught.value.message) == ("x.md:3", "`effort` cannot be `huge`")
