@@ -44,7 +44,7 @@ def test_a_good_outline_has_nothing_wrong() -> None:
 def test_a_good_outline_becomes_a_plan_that_can_be_read() -> None:
     read = answers.outline(GOOD)
     contracts = {
-        each.id: papers.spec_document(each, answers.specs({"specs": [spec(each.id, *each.paths)]}, [each.id])[each.id])
+        each.id: papers.spec_document(each, answers.reader([each.id])({"specs": [spec(each.id, *each.paths)]})[each.id])
         for each in read.tasks
     }
     todo, plan = papers.whole(EMPTY, read, contracts)
@@ -153,7 +153,7 @@ def test_a_new_task_may_not_meet_one_that_stays() -> None:
 
 def spec_findings(answer: dict[str, object], *files: str) -> list[str]:
     whole = answers.outline(outline(task("base", "lib/", new=True), task("a", *files, after=["base"])))
-    return checks.of_spec(EMPTY, whole, whole.tasks[1], answers.specs({"specs": [answer]}, ["a"])["a"])
+    return checks.of_spec(EMPTY, whole, whole.tasks[1], answers.reader(["a"])({"specs": [answer]})["a"])
 
 
 def test_a_good_spec_has_nothing_wrong() -> None:
@@ -206,4 +206,4 @@ def test_an_answer_of_another_shape_is_none(found: object) -> None:
 def test_specs_are_those_that_were_asked_for() -> None:
     for given in ([], ["a", "a"], ["a", "c"]):
         with pytest.raises(UnfitError, match="exactly one entry for each of: a, b"):
-            answers.specs({"specs": [spec(name, "x") for name in given]}, ["a", "b"])
+            answers.reader(["a", "b"])({"specs": [spec(name, "x") for name in given]})

@@ -1,6 +1,6 @@
 """What the planner is asked for: the schemas of its answers, and their reading into records. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,18 +157,17 @@ def _file(found: object, task: str) -> PlannedFile:
     return PlannedFile(words(said["path"], f"path of {task}", _PATH), said["new"])
 
 
-def specs(found: object, wanted: Collection[str]) -> dict[str, PlannedSpec]:
-    """Return the specs that an answer holds: one for each of the `wanted` tasks, and no other.
+def reader(wanted: Sequence[str]) -> Callable[[object], dict[str, PlannedSpec]]:
+    """Return what reads the specs of an answer: one for each of the `wanted` tasks, and no other."""
 
-    Raises:
-        UnfitError: it does not hold them.
-    """
-    said = only(found, ("specs",), "the answer")
-    read = [_spec(each) for each in items(said["specs"], "specs", MOST_TASKS)]
-    named = [spec.task for spec in read]
-    if sorted(named) != sorted(wanted):
-        raise UnfitError(f"specs must have exactly one entry for each of: {', '.join(wanted)}")
-    return {spec.task: spec for spec in read}
+    def read(found: object) -> dict[str, PlannedSpec]:
+        said = only(found, ("specs",), "the answer")
+        specs = [_spec(each) for each in items(said["specs"], "specs", MOST_TASKS)]
+        if sorted(spec.task for spec in specs) != sorted(wanted):
+            raise UnfitError(f"specs must have exactly one entry for each of: {', '.join(wanted)}")
+        return {spec.task: spec for spec in specs}
+
+    return read
 
 
 def _spec(found: object) -> PlannedSpec:
