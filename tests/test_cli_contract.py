@@ -3,16 +3,19 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import Repo
 from jsonschema import Draft202012Validator
+from planned import MODEL, outline, script, task
 
 from orchestrator.cli.app import VERBS
 from orchestrator.cli.schemas import DATA, envelope
 from orchestrator.errors import Exit
+from orchestrator.testing import FakeAPI
 
 # verb -> a call of it that works in `project`; a verb with a schema and no call here fails the test
 # In this order: each starts from what those before it left.
@@ -46,6 +49,9 @@ CALLS = {
     "checkpoint": ("checkpoint", "-m", "by hand"),
     "fork": ("fork", "1", "elsewhere"),
     "restore": ("restore", "2"),
+    "plan": ("plan", "Do more"),
+    "reject": ("reject", "7", "-m", "too much"),
+    "approve": ("approve", "7"),
     "init": ("init",),
     "demo": ("demo",),
 }
@@ -78,17 +84,20 @@ def exact(schema: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """One landed task, an open one without a spec, and a dead letter."""
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repo]:
+    """One landed task, an open one without a spec, a dead letter, and a model that plans."""
     repo = Repo(tmp_path_factory.mktemp("troubled") / "repo").init()
     repo.task("a: do a", "b: do b", "c: do c")
     repo.write("a.txt", "old\n")
     repo.spec("a", "a.txt")
     repo.spec("c", "c.txt")
-    repo.shell_agent('[ $ORCHESTRATOR_TASK = a ] && echo new > "$1"', more="[limits]\nattempts = 1\n")
+    more = f'[agents.claude]\nkind = "anthropic"\nmodel = "{MODEL}"\n[roles]\nworker = "sh"\n[limits]\nattempts = 1\n'
+    repo.shell_agent('[ $ORCHESTRATOR_TASK = a ] && echo new > "$1"', more=more)
     repo.commit("a project")
     repo.run("run", code=None)
-    return repo
+    with FakeAPI(script(outline(task("more", "b.txt", new=True)))) as fake:
+        repo.env |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+        yield repo
 
 
 def test_every_verb_has_a_schema_and_a_call() -> None:

@@ -1,4 +1,4 @@
-"""The agents a configuration names, made and checked before anything is spent."""
+"""The agents a configuration names, made and checked before anything is spent; and who has which role."""
 
 import threading
 from collections.abc import Mapping
@@ -17,6 +17,8 @@ from orchestrator.models.ask import Purpose
 from orchestrator.models.call import Call, CallError, Reply
 from orchestrator.models.models import Models, door_of
 from orchestrator.sandbox import Policy
+
+MODEL = "anthropic"  # the kind of agent that is a model, and can be asked a question
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def roster(
     def made(agent: AgentConfig) -> Agent:
         if agent.kind == "scripted":
             return ScriptedAgent(agent.name, root / agent.script)
-        if agent.kind == "anthropic":
+        if agent.kind == MODEL:
             linked = tuple(root / name for name in config.link)
             return replace(_builtin(agent, env, git_dir, models), readable=linked)
         return CommandAgent(agent.name, agent.command, env_passed=agent.env, base_env=env, root=root)
@@ -101,3 +103,22 @@ def pick(agents: Mapping[str, Agent], config: Config, wanted: str, where: str) -
     said = f"there is no agent {name!r}" if name else "which agent is the worker is not said"
     hint = f'known agents: {known}; or set [roles] worker = "{next(iter(agents))}" in orchestrator.toml'
     raise OrchestratorError(said, where=where if wanted else "", hint=hint, code=Exit.PRECONDITION)
+
+
+def planner(config: Config) -> AgentConfig:
+    """Return the model that plans: the one with the role, or the only one there is.
+
+    Raises:
+        OrchestratorError: there is none, or it is not said which; with how to say it.
+    """
+    models = [agent for agent in config.agents.values() if agent.kind == MODEL]
+    chosen = [agent for agent in models if config.planner in {"", agent.name}]
+    if len(chosen) == 1:
+        return chosen[0]
+    example = f'add to orchestrator.toml:  [agents.claude]  kind = "{MODEL}"  model = "claude-opus-5-5"'
+    if not models:
+        raise OrchestratorError("no model is configured that could plan", hint=example, code=Exit.PRECONDITION)
+    said = f"roles.planner names {config.planner!r}, which is no model" if config.planner else "which model plans?"
+    names = ", ".join(agent.name for agent in models)
+    hint = f'models: {names}; in orchestrator.toml:  [roles]  planner = "{models[0].name}"'
+    raise OrchestratorError(said, hint=hint, code=Exit.PRECONDITION)

@@ -16,6 +16,7 @@ from orchestrator.errors import Exit, OrchestratorError
 
 # name -> module under orchestrator.cli that defines `command`
 VERBS = {
+    "approve": "approve",
     "brief": "brief",
     "checkpoint": "checkpoint",
     "completion": "completion",
@@ -31,6 +32,8 @@ VERBS = {
     "init": "init",
     "inspect": "inspect",
     "log": "log",
+    "plan": "plan",
+    "reject": "reject",
     "restore": "restore",
     "resume": "resume",
     "retry": "retry",

@@ -13,7 +13,16 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
 
 # A coding agent that calls us wants no colour and no live view, whatever its pseudo-terminal says.
-_AGENTS = ("CLAUDECODE", "CODEX_CI", "CODEX_SANDBOX", "GEMINI_CLI", "CURSOR_AGENT", "OPENCODE", "AIDER")
+_AGENTS = (
+    "CLAUDECODE",
+    "CODEX_CI",
+    "CODEX_SANDBOX",
+    "GEMINI_CLI",
+    "CURSOR_AGENT",
+    "OPENCODE",
+    "AIDER",
+    "ORCHESTRATOR_TOKEN",  # one of ours
+)
 
 _GROUPS = {"config", "dlq", "spec", "task"}  # verbs of two words, each with a schema of its own
 
@@ -135,12 +144,16 @@ def _report(error: Exception, argv: Sequence[str]) -> str:
     )
 
 
+def calling_agent(env: Mapping[str, str]) -> str:
+    """Return the variable that says that a coding agent is calling, empty where none does."""
+    return next((name for name in _AGENTS if name in env), "")
+
+
 def from_environment(argv: Sequence[str], env: Mapping[str, str]) -> Output:
     """Return how to print for this call: decided once, before any verb runs."""
     words = [word for word in argv if not word.startswith("-")]
     terminal = sys.stderr.isatty() and env.get("TERM", "dumb") != "dumb"
-    agent = any(name in env for name in _AGENTS)
-    lively = (terminal and not agent and not env.get("NO_COLOR")) or bool(env.get("FORCE_COLOR"))
+    lively = (terminal and not calling_agent(env) and not env.get("NO_COLOR")) or bool(env.get("FORCE_COLOR"))
     # A stream of events is JSON too: its last line is the envelope, also when that is an error.
     as_json = any(word == "--json" or word.startswith("--events") for word in argv)
     depth = 2 if words and words[0] in _GROUPS else 1

@@ -86,6 +86,7 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
         report.stopped,
         changed=bool(landed),
         over_budget=report.over_budget,
+        gate=report.gate,
         cost=spent.all.micros / MICROS,
     )
     output.product(ending.text(end), end, following=[Next(*pair) for pair in ending.following(end)])

@@ -11,6 +11,7 @@ from orchestrator.views.names import find
 # verb -> `module:dataclass` of its `data`, imported only when its schema is asked for; a verb that answers in one of
 # two shapes names both, with a space between
 DATA = {
+    "approve": "orchestrator.steps.gate:Decided",
     "brief": "orchestrator.brief:Brief",
     "checkpoint": "orchestrator.cli.checkpoint:Written",
     "completion": "orchestrator.cli.completion:Completion",
@@ -29,6 +30,8 @@ DATA = {
     "init": "orchestrator.cli.init:Installed",
     "inspect": "orchestrator.views.inspect:Inspection",
     "log": "orchestrator.views.log:Log",
+    "plan": "orchestrator.views.planned:Planned",
+    "reject": "orchestrator.steps.gate:Decided",
     "restore": "orchestrator.steps.restore:Return",
     "resume": "orchestrator.views.ending:Ending orchestrator.views.forecast:Forecast",
     "retry": "orchestrator.steps.reopen:Decided",

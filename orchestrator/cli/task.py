@@ -7,7 +7,7 @@ import click
 
 from orchestrator.cli.app import root_option
 from orchestrator.cli.doors import reading
-from orchestrator.cli.leadership import named, prepared
+from orchestrator.cli.leadership import here, named, prepared
 from orchestrator.cli.output import Next, Output
 from orchestrator.clock import SystemClock
 from orchestrator.plaintext import one_line
@@ -15,6 +15,7 @@ from orchestrator.repo.git import Git
 from orchestrator.steps import claim as claiming
 from orchestrator.steps.adopt import adopt
 from orchestrator.steps.authoring import Wanted, add_task
+from orchestrator.steps.shown import refuse_shut
 from orchestrator.views import tasks as view
 from orchestrator.views.names import find
 
@@ -74,6 +75,7 @@ def following_task(output: Output, *, claim: bool, who: str) -> None:
     read = reading()
     who = one_line(who, 60) or _person(read.git)
     now = view.board(read.place.root, read.git, read.config.phases)
+    refuse_shut(now.gate)
     task = view.first_ready(now)
     while claim and task and not claiming.claim(read.git, task, who, platform.node(), SystemClock().now()):
         now = view.board(read.place.root, read.git, read.config.phases)
@@ -119,6 +121,7 @@ def release(output: Output, task: str) -> None:
 def done(output: Output, task: str, told: str, who: str, *, unchanged: bool) -> None:
     """Verify your own uncommitted changes inside TASK's files, and land them as one commit."""
     with prepared(output) as project:
+        refuse_shut(here(project).ledger.gate)
         landed = adopt(project, named(project, task), one_line(who, 60) or "person", told, unchanged=unchanged)
     if not landed.changed:
         output.product(f"{landed.task} had landed before ({landed.commit[:10]})", landed)

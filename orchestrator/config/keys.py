@@ -106,6 +106,8 @@ KEYS: dict[str, Key] = {
     "workflow.name": Key("name", _TEXT, "", what="the workflow's name in trailers; default: the folder's"),
     "workflow.phases": Key("phases", _LIST, (), what="own phases in order; default: the state file's table"),
     "roles.worker": Key("worker", _TEXT, "", what="the agent that carries out specs; default: the only one there is"),
+    "roles.planner": Key("planner", _TEXT, "", what="the agent of kind anthropic that plans; default: the only one"),
+    "plan.reading": Key("reading", _WHOLE, 3000, (500, 200_000), "tokens of the repository that the planner reads"),
     "verify.command": Key("verify", _TEXT, "", what="run by `sh -c` in a clean worktree on each candidate; 0 is green"),
     "verify.setup": Key("setup", _TEXT, "", what="run once per worktree, before anything else"),
     "verify.copy": Key("copy", _LIST, (), what="ignored files to copy into each worktree"),

@@ -28,6 +28,8 @@ class Config:
     name: str
     phases: tuple[str, ...]
     worker: str
+    planner: str
+    reading: int
     agents: Mapping[str, AgentConfig]
     verify: str
     setup: str

@@ -24,6 +24,7 @@ class Report:
         conflicts: dead letters that two sides changed alike: a person must choose.
         stopped: the signal that stopped the run, 0 for none.
         over_budget: why nothing more may be spent; empty while something may.
+        gate: the checkpoint that a person has not approved; empty where none waits.
     """
 
     landed: list[tuple[str, str]] = field(default_factory=list)
@@ -33,13 +34,14 @@ class Report:
     conflicts: Sequence[str] = ()
     stopped: int = 0
     over_budget: str = ""
+    gate: str = ""
 
     @property
     def code(self) -> Exit:
         """The exit code that says it."""
         if self.stopped:
             return Exit.INTERRUPTED if self.stopped == signal.SIGINT else Exit.TERMINATED
-        if self.over_budget and self.phase != COMPLETE:
+        if self.gate or (self.over_budget and self.phase != COMPLETE):
             return Exit.WAITING
         if self.phase == BLOCKED or self.conflicts or (self.stuck and not self.dead):
             return Exit.WAITING

@@ -74,6 +74,11 @@ def run(leader: Leader) -> Report:
     now = prepare(leader.project, leader.library)
     leader.looked = leader.project.clock.monotonic()
     leader.check_until(now)
+    gate = now.ledger.gate
+    if gate is not None and gate.shut:
+        leader.report.gate = gate.name
+        leader.report.conclude(now, {}, {})
+        return leader.report
     preflight(leader.project, now, leader.agents, leader.asked)
     if not gc.isenabled():
         gc.freeze()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from orchestrator.repo.book import Book
@@ -82,6 +82,38 @@ def _undone(git: Git, commit: str, against: str | None) -> list[str]:
     return listed.stdout.decode().split() or [commit]
 
 
+WAITS, APPROVED, REJECTED = "waits", "approved", "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A checkpoint that waits, or waited, for a person.
+
+    Attributes:
+        number: the checkpoint's.
+        verdict: `waits`, `approved` or `rejected`.
+        commit: the one that carries it.
+        tree: that commit's tree: what is shown to whoever decides.
+        why: the reason of a rejection, in one line.
+    """
+
+    number: int
+    verdict: str
+    commit: str
+    tree: str
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The checkpoint's number as documents write it."""
+        return f"{self.number:04d}"
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing may start."""
+        return self.verdict != APPROVED
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What the history says: the landed tasks with their commits, and the last checkpoint's number.
@@ -91,18 +123,20 @@ class Ledger:
         reopened: task id to the number of the last attempt that a retry, restore or revert retired.
         checkpoint: the highest checkpoint number ever given, 0 when there is none.
         workflow: the workflow's name, from the newest commit that has one.
+        gate: the newest gate; None where there never was one.
     """
 
     landed: Book
     reopened: dict[str, int]
     checkpoint: int
     workflow: str
+    gate: Gate | None = None
 
     def with_landed(self, commits: Mapping[str, str], checkpoint: int, workflow: str) -> "Ledger":
         """Return the ledger after `commits` (task to the commit that landed it, in order) on top of it."""
         landed = self.landed.copy()
         landed.update(commits)
-        return Ledger(landed, self.reopened, max(checkpoint, self.checkpoint), workflow)
+        return Ledger(landed, self.reopened, max(checkpoint, self.checkpoint), workflow, self.gate)
 
 
 NOTHING = Ledger(Book(), {}, 0, "")
@@ -129,7 +163,7 @@ def _continues(commit: str, later: Sequence[Entry]) -> bool:
 def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before: Ledger) -> Ledger:
     landed, reopened = before.landed.copy(), dict(before.reopened)
     numbers: dict[str, list[tuple[str, int]]] = {}
-    checkpoint, workflow = before.checkpoint, before.workflow
+    checkpoint, workflow, gate = before.checkpoint, before.workflow, before.gate
     for entry in entries:
         again = [_numbered(value) for value in entry.all("Reopen")]
         for undone in undoing.get(entry.commit, ()):
@@ -142,7 +176,20 @@ def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before
         numbers[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
         checkpoint = max(checkpoint, number(entry.get("Checkpoint")) or 0)
         workflow = entry.get("Workflow") or workflow
-    return Ledger(landed, reopened, checkpoint, workflow)
+        gate = _gate(entry, gate)
+    return Ledger(landed, reopened, checkpoint, workflow, gate)
+
+
+def _gate(entry: Entry, before: Gate | None) -> Gate | None:
+    """Return the newest gate after `entry`: one that it opens, what it says of the one before, or that as it was."""
+    said, _, verdict = entry.get("Gate").partition(" ")
+    checkpoint = number(said)
+    if checkpoint is None or verdict not in {WAITS, APPROVED, REJECTED}:
+        return before
+    if checkpoint == number(entry.get("Checkpoint")):
+        return Gate(checkpoint, verdict, entry.commit, entry.tree)
+    known = before is not None and before.number == checkpoint
+    return replace(before, verdict=verdict, why=entry.get("Why")) if before and known else before
 
 
 def _numbered(value: str) -> tuple[str, int]:

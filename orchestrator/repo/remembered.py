@@ -7,12 +7,13 @@ The file's first line is JSON and says which commit; below it stands the book of
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator.repo.book import Book
-from orchestrator.repo.history import Ledger
+from orchestrator.repo.history import Gate, Ledger
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 def recall(git_dir: Path) -> tuple[str, Ledger] | None:
@@ -22,7 +23,8 @@ def recall(git_dir: Path) -> tuple[str, Ledger] | None:
         facts, landed = json.loads(head), Book(text)
         if (facts["format"], facts["landed"]) != (_FORMAT, len(landed)):
             return None
-        known = Ledger(landed, dict(facts["reopened"]), int(facts["checkpoint"]), str(facts["workflow"]))
+        gate = Gate(**facts["gate"]) if facts["gate"] else None
+        known = Ledger(landed, dict(facts["reopened"]), int(facts["checkpoint"]), str(facts["workflow"]), gate)
         return str(facts["commit"]), known
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -37,6 +39,7 @@ def remember(git_dir: Path, commit: str, known: Ledger) -> None:
         "workflow": known.workflow,
         "reopened": known.reopened,
         "landed": len(known.landed),
+        "gate": asdict(known.gate) if known.gate else None,
     }
     file = _file(git_dir)
     temporary = file.with_suffix(".new")

@@ -53,7 +53,7 @@ def add_task(root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
     known = todo.task(wanted.name)
     if known is not None:
         return _same(plan, known, replace(wanted, phase=phase if wanted.phase else ""))
-    grown = todo.add(wanted.name, wanted.title, _heading(todo, plan, phase), wanted.after)
+    grown = todo.add(wanted.name, wanted.title, heading(todo, plan.phases, phase), wanted.after)
     fresh = planning.build(grown, desk.specs, phases or phases_in(desk.state), TODO)
     if read_own(root, TODO) != todo.render():
         raise OrchestratorError(f"{TODO} changed meanwhile", hint="the same command again", code=Exit.PRECONDITION)
@@ -70,10 +70,10 @@ def _phase(plan: Plan, said: str) -> str:
     return found or plan.phases[0]
 
 
-def _heading(todo: Todo, plan: Plan, phase: str) -> str:
+def heading(todo: Todo, phases: Sequence[str], phase: str) -> str:
     """Return the last heading that means `phase`, or the phase's name for a new one."""
-    headings = [heading.text for heading in todo.text.scan.headings]
-    fitting = [text for text in headings if planning.match_phase(text, plan.phases) == phase]
+    headings = [found.text for found in todo.text.scan.headings]
+    fitting = [text for text in headings if planning.match_phase(text, phases) == phase]
     return fitting[-1] if fitting else phase.capitalize()
 
 
@@ -115,8 +115,8 @@ def new_spec(root: Path, task: Task, title: str, files: Sequence[str], reads: Se
     values = {
         "title": one_line(title) or one_line(task.title),
         "goal": "",
-        "files": [_entry(path) for path in files],
-        "reads": [_entry(path) for path in reads],
+        "files": [entry(path) for path in files],
+        "reads": [entry(path) for path in reads],
     }
     target, data = spec_path(task.id), render.document("spec.md.j2", values)
     Spec.parse(data, target)
@@ -132,5 +132,6 @@ def new_spec(root: Path, task: Task, title: str, files: Sequence[str], reads: Se
     return NewSpec(task.id, target, changed=here is None)
 
 
-def _entry(path: str) -> str:
+def entry(path: str) -> str:
+    """Return a path as a spec lists it."""
     return f"`{path}`" if " " in path else path

@@ -154,7 +154,9 @@ def _state(chapter: Chapter, happened: Happened, phase: str, *, checkpoint: bool
     state = state.with_phase_rows(_rows(chapter, phase))
     state = state.with_progress(_progress(chapter, phase), lambda item: _is_ours(chapter, item))
     state = state.with_blocking(chapter.blocked)
-    decided = [f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed}`)" for line in happened.decisions]
+    decided = [
+        f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed or happened.slug}`)" for line in happened.decisions
+    ]
     return state.with_decisions(decided, lambda words: words.endswith("`)"), _DECISIONS) if decided else state
 
 

@@ -108,7 +108,7 @@ def _taken(project: Project) -> str | None:
     paths = [*found.written, *gone]
     ids = dict(zip(found.written, blob_ids(project.git, list(found.written)), strict=True))
     changes = [Change(path, GONE, "") for path in gone] + [Change(path, REGULAR, blob) for path, blob in ids.items()]
-    who = _person(project)
+    who = person(project)
     pairs = [("Edited", path) for path in paths[:20]]
     pairs += [("Task", task) for task in by_hand] + ([("Approved-by", who)] if by_hand else [])
     subject = f"edit: {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")  # noqa: PLR2004
@@ -131,10 +131,10 @@ def adopt_ticks(project: Project, now: Situation) -> str | None:
     by_hand = ticked_by_hand(now.todo, now.landed)
     if not by_hand:
         return None
-    pairs = [("Task", task) for task in by_hand] + [("Approved-by", _person(project))]
+    pairs = [("Task", task) for task in by_hand] + [("Approved-by", person(project))]
     facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
     text = message(f"done by hand: {', '.join(by_hand[:3])}", _body(by_hand), pairs, facts)
-    draft = Draft(text, (), project.clock.now(), parent=now.commit, author=_person(project))
+    draft = Draft(text, (), project.clock.now(), parent=now.commit, author=person(project))
     commit = build(project.git, project.checkout.objects, CANDIDATE, [draft])[0]
     project.checkout.advance(now.commit, commit, "done by hand")
     project.say("edits.taken", commit=commit, paths=[], by_hand=by_hand)
@@ -145,7 +145,8 @@ def _body(by_hand: Sequence[str]) -> list[str]:
     return [f"Ticked by hand: {', '.join(by_hand)}"] if by_hand else []
 
 
-def _person(project: Project) -> str:
+def person(project: Project) -> str:
+    """Return who the caller is, as git knows them: `Name <email>`."""
     known = project.git.attempt("var", "GIT_AUTHOR_IDENT").stdout.decode("utf-8", "replace")
     name, _, rest = known.partition(" <")
     return identity(name or project.env.get("USER", ""), rest.partition(">")[0])

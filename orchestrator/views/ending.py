@@ -31,6 +31,7 @@ class Ending:
         changed: whether this run landed anything.
         over_budget: why nothing more may be spent; empty while something may.
         cost: what was spent, over all runs, in US dollars.
+        gate: the checkpoint that a person has not approved, so that nothing was started; empty where none waits.
     """
 
     phase: str
@@ -42,6 +43,7 @@ class Ending:
     changed: bool
     over_budget: str = ""
     cost: float = 0.0
+    gate: str = ""
 
 
 def text(ending: Ending) -> str:
@@ -54,6 +56,8 @@ def _lines(ending: Ending) -> Iterator[str]:
         yield "nothing to do: every task is done"
         return
     yield f"phase {ending.phase}: {len(ending.landed)} landed" + (", stopped on request" if ending.stopped else "")
+    if ending.gate:
+        yield f"  checkpoint {ending.gate} waits for a person: nothing starts before it is approved"
     if ending.over_budget:
         yield f"  over budget: {ending.over_budget}"
     yield from _some([f"  landed {item.task} as {short(item.commit)}" for item in ending.landed])
@@ -72,6 +76,9 @@ def following(ending: Ending) -> Iterator[tuple[str, str]]:
     """Yield the commands worth running next, each with why."""
     if ending.stopped:
         yield "orchestrator run", "carries on from here"
+        return
+    if ending.gate:
+        yield "orchestrator status", f"shows what waits, and how to answer: approve or reject {ending.gate}"
         return
     if ending.over_budget and ending.phase != COMPLETE:
         yield "orchestrator run --budget USD", "carries on, with a larger budget for the whole workflow"

@@ -114,7 +114,7 @@ def forecast(git: Git, root: Path, config: Config, journal: Path, until: str = "
         | {task: f"claimed by {who}" for task, who in taken.items()},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
-        problems=[f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
+        problems=_shut(now) + [f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
         estimate=_estimate(attempts, now.ledger.landed, len(chosen) + len(later), config.budget, journal),
     )
 
@@ -209,6 +209,15 @@ def _held_up(plan: Plan, task: str, busy: Sequence[str]) -> str:
     known = [other for other in busy if other in plan.specs]
     meets = next((other for other in known if planning.overlap(plan.specs[task], plan.specs[other])), "")
     return f"shares files with {meets}" if meets else "a free slot"
+
+
+def _shut(now: Situation) -> list[str]:
+    gate = now.ledger.gate
+    return (
+        [f"checkpoint {gate.name} waits for a person: nothing starts before it is approved"]
+        if gate and gate.shut
+        else []
+    )
 
 
 def _no_agent(name: str, config: Config) -> str:

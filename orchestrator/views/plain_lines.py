@@ -119,6 +119,8 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "landed": _landed,
     "dead": lambda event: f"dead letter: {event.task}: {_fact(event, 'why')}",
     "checkpointed": _checkpointed,
+    "plan.asking": lambda event: f"planning: {_fact(event, 'step')}",
+    "plan.trying": lambda event: f"trying: {_fact(event, 'command')}",
     "draining": _draining,
     "stopping": lambda event: f"stopping: {_fact(event, 'why')}",
     "untidy": lambda event: f"packs and refs are left as they are: {_fact(event, 'why')}",

@@ -14,6 +14,7 @@ from orchestrator.plan import Standing
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
 from orchestrator.steps.contradictions import refuse_contradictions
+from orchestrator.steps.shown import approval
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in
 from orchestrator.views.glance import Sources, look, own_bytes, phase, workflow
 from orchestrator.views.work import Leader, Running, work
@@ -48,6 +49,9 @@ class Status:
         refused: why the next run would not take them in, with the line; empty when it would.
         cost: what was spent so far, over all runs, in US dollars; calls under way count at their most.
         budget: what may be spent, 0 for no limit.
+        gate: the checkpoint that waits for a person; empty where none does.
+        gate_why: why it was rejected; empty while it has no answer.
+        approve: the command that approves what stands at HEAD.
         problem: what keeps the documents from being read, as `file:line: what`.
     """
 
@@ -72,6 +76,9 @@ class Status:
     refused: str = ""
     cost: float = 0.0
     budget: float = 0.0
+    gate: str = ""
+    gate_why: str = ""
+    approve: str = ""
     problem: str = ""
 
 
@@ -96,6 +103,9 @@ def status(sources: Sources) -> Status:
     edited = tuple(_edited(sources, now))
     shown = _standing(shown, now, claims(sources.git))
     refused = _refused(sources, now) if edited else ""
+    gate = now.ledger.gate
+    if gate is not None and gate.shut:
+        shown = replace(shown, gate=gate.name, gate_why=gate.why, approve=approval(sources.git, now.commit, gate))
     return replace(shown, workflow=workflow(sources, now), edited=edited, refused=refused)
 
 

@@ -25,6 +25,10 @@ def following(shown: Status) -> tuple[str, str] | None:
         return "orchestrator doctor", "it says which line to mend"
     if not shown.total:
         return "orchestrator task add", f"{TODO} has no tasks yet"
+    if shown.gate_why:
+        return 'orchestrator plan "GOAL"', f"plans anew: checkpoint {shown.gate} was rejected"
+    if shown.gate:
+        return shown.approve, "nothing starts before a person approves the plan"
     if shown.abandoned:
         return "orchestrator run", "an abandoned run: it carries on where that stopped"
     return _onward(shown)
@@ -84,6 +88,10 @@ def _bars(shown: Status) -> Iterator[str]:
 
 def _people(shown: Status) -> Iterator[str]:
     """What waits for a person."""
+    if shown.gate_why:
+        yield f"checkpoint {shown.gate} was rejected: {one_line(shown.gate_why)}"
+    elif shown.gate:
+        yield f"checkpoint {shown.gate} waits for approval: read specs/, then approve or reject it"
     yield from _few("dead letter: ", shown.dead, shown.dead_count, "orchestrator dlq list")
     yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list")
     if shown.refused:

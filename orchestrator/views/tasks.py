@@ -8,7 +8,7 @@ from orchestrator import plan as planning
 from orchestrator.plan import Plan, Standing
 from orchestrator.repo.attempts import Fate, load
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import NOTHING, Ledger, ledger
+from orchestrator.repo.history import NOTHING, Gate, Ledger, ledger
 from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import Claim, at_work, claims
@@ -44,12 +44,13 @@ class TaskList:
 
 @dataclass(frozen=True)
 class Board:
-    """What decides who may take what: the plan, where each task stands, who has claimed which."""
+    """What decides who may take what: the plan, where each task stands, who has claimed which, the newest gate."""
 
     plan: Plan
     standing: Standing
     phase: str
     claims: Mapping[str, Claim]
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def board(root: Path, git: Git, phases: tuple[str, ...]) -> Board:
     running = at_work(Folders(root).worktrees) | set(taken)
     standing = replace(standing, running=frozenset(running), waiting=waiting)
     phase = planning.current_phase(plan, standing, stated_phase(desk.state, plan))
-    return Board(plan, standing, phase, taken)
+    return Board(plan, standing, phase, taken, known.gate)
 
 
 def _finished(git: Git, known: Ledger, plan: Plan) -> frozenset[str]:

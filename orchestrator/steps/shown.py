@@ -1,0 +1,28 @@
+"""What a person was shown at a gate, and the commands that answer it. Reads only."""
+
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.git import Git
+from orchestrator.repo.history import Gate
+from orchestrator.repo.trees import tree_of
+
+SHORT = 10  # digits of a tree's id that a person is shown
+
+
+def approval(git: Git, commit: str, gate: Gate) -> str:
+    """Return the command that approves what stands at `commit`: it names the tree where that is not the gate's own."""
+    here = tree_of(git, commit)
+    return f"orchestrator approve {gate.name}" + ("" if here == gate.tree else f" --tree {here[:SHORT]}")
+
+
+def refuse_shut(gate: Gate | None) -> None:
+    """Refuse to start anything while a gate is shut.
+
+    Raises:
+        OrchestratorError: it is.
+    """
+    if gate is not None and gate.shut:
+        raise OrchestratorError(
+            f"checkpoint {gate.name} waits for a person: nothing starts before it is approved",
+            hint="orchestrator status   # shows what waits, and how to answer",
+            code=Exit.WAITING,
+        )

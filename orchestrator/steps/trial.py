@@ -1,0 +1,105 @@
+"""A trial: whether a command that a spec asks for runs on this machine, before an agent is paid to make it green.
+
+It runs in a clean worktree of its own, behind the sandbox: a model wrote it.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import process, sandbox
+from orchestrator.plaintext import listed
+from orchestrator.sandbox import Chosen, Ground
+from orchestrator.steps.project import Project
+from orchestrator.steps.verify import prepare
+
+NAME = "trial"
+_LONGEST = 300.0  # seconds
+_NOT_THERE = {126: "it cannot be executed", 127: "a program in it is not there"}
+_SIGNAL = 128
+_LINES = 8
+_NO_MODULE = re.compile(r"No module named '?([\w.]+)'?\s*\Z")
+_MODULE = re.compile(r"-m\s+([\w.]+)")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A clean worktree at one commit, and how commands are confined in it."""
+
+    project: Project
+    commit: str
+    path: Path
+    chosen: Chosen
+    ground: Ground
+    cancel: threading.Event
+
+    def __call__(self, command: str) -> str:
+        """Return why `command` cannot run here, empty where it can: whether it is green yet is not asked.
+
+        Raises:
+            GitError: the worktree cannot be brought back to what it was.
+        """
+        env = sandbox.environment(self.project.env)
+        guard = self.project.guard
+        began = guard.clock()
+        self.project.say("plan.trying", command=command)
+        ended = process.run(
+            sandbox.confine(
+                ["sh", "-c", command],
+                self.path,
+                self.chosen.level,
+                env=env,
+                ground=self.ground,
+                guarded=sandbox.guarded(self.path),
+            ),
+            cwd=self.path,
+            env=env,
+            limits=process.Limits(min(_LONGEST, self.project.config.verify_timeout), None),
+            token=f"{self.project.token}{NAME}/check",
+            cancel=self.cancel,
+        )
+        self.project.worktrees.checkout(NAME, self.commit, keep_ignored=True)
+        tampered = guard.sweep(began)
+        if tampered:
+            return f"it changes git's own files: {listed([*tampered], between=', ')}"
+        return "" if self.cancel.is_set() else why_not(command, ended)
+
+
+def why_not(command: str, ended: process.Ended) -> str:
+    """Return why a command that ended so did not run, empty where it did. Pure."""
+    words = ended.last_lines(_LINES)
+    if ended.cause is not process.Cause.EXIT:
+        return f"it did not end within {ended.seconds:.0f} s"
+    code = ended.code or 0
+    if code in _NOT_THERE:
+        return f"{_NOT_THERE[code]}: {words}"
+    if code < 0 or code > _SIGNAL:
+        return f"it was ended by signal {-code if code < 0 else code - _SIGNAL}: {words}"
+    missing = _NO_MODULE.search(words) if code else None
+    if missing and missing[1] in _MODULE.findall(command):
+        return f"the module {missing[1]} is not installed"
+    return ""
+
+
+@contextmanager
+def trial(project: Project, commit: str, cancel: threading.Event) -> Iterator[Trial]:
+    """Make the worktree, set up as verify's is, and remove it at the end.
+
+    Raises:
+        OrchestratorError: `verify.setup` failed.
+    """
+    found = sandbox.probe(project.env)
+    chosen = sandbox.choose(sandbox.DEFAULT, found)
+    env = sandbox.environment(project.env)
+    linked = [(project.place.root / name).resolve() for name in project.config.link]
+    project.guard.start()
+    path = project.worktrees.add(NAME, commit)
+    try:
+        prepare(project, path, cancel)
+        ground = sandbox.survey(found.bwrap, env, project.place.git_dir, linked)
+        yield Trial(project, commit, path.resolve(), chosen, ground, cancel)
+    finally:
+        project.worktrees.remove(NAME)
