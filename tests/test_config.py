@@ -252,6 +252,9 @@ SHOWN = """\
 workflow.name = ""                       # default
 workflow.phases = []                     # default
 roles.worker = ""                        # default
+roles.reviewer = ""                      # default
+roles.resolver = ""                      # default
+review.phases = []                       # default
 verify.command = "make test"             # orchestrator.toml:3
 verify.setup = ""                        # default
 verify.copy = ["x", "y"]                 # environment
@@ -277,6 +280,8 @@ agents."my agent".script = ""            # default
 agents."my agent".timeout = ""           # default
 agents."my agent".idle = 2.0             # orchestrator.toml:5
 agents."my agent".env = []               # default
+agents."my agent".model = ""             # default
+agents."my agent".effort = ""            # default
 """
 
 
@@ -316,7 +321,7 @@ REFUSED: dict[str, tuple[str, int, str, str]] = {
         '[agents.modernise]\ncommand = ["x"]\nzzz = 3\n',
         3,
         "unknown key agents.modernise.zzz",
-        "it takes kind, command, script, timeout, idle, env",
+        "it takes kind, command, script, timeout, idle, env, model, effort",
     ),
     "text for a number": ('[limits]\njobs = "many"\n', 2, 'limits.jobs cannot be "many"', WHOLE),
     "truth for a number": ("[limits]\njobs = true\n", 2, "limits.jobs cannot be true", WHOLE),

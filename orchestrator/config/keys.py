@@ -10,7 +10,8 @@ from typing import Any
 from orchestrator.plaintext import one_line
 
 PRESETS = ("auto", "session", "task", "phase")
-KINDS = ("command", "scripted")
+KINDS = ("command", "scripted", "anthropic")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 KeyPath = tuple[str, ...]  # `("limits", "jobs")`: a name may hold dots, so a dotted string would not do
 
@@ -93,6 +94,7 @@ _WHOLE = Kind("a whole number", _is_whole, int, _number)
 _NUMBER = Kind("a number", _is_number, float, _number)
 _FREQUENCY = Kind("task | phase | session | auto | minutes as a number", _is_frequency, _frequency, str)
 _AGENT = Kind(f"one of: {', '.join(KINDS)}", lambda value: value in KINDS, str, str)
+_EFFORT = Kind(f"one of: {', '.join(EFFORTS)}", lambda value: value in EFFORTS, str, str)
 
 _TIME = (0, _LONGEST)
 _MONEY = (0, 1e6)
@@ -101,6 +103,9 @@ KEYS: dict[str, Key] = {
     "workflow.name": Key("name", _TEXT, "", what="the workflow's name in trailers; default: the folder's"),
     "workflow.phases": Key("phases", _LIST, (), what="own phases in order; default: the state file's table"),
     "roles.worker": Key("worker", _TEXT, "", what="the agent that carries out specs; default: the only one there is"),
+    "roles.reviewer": Key("reviewer", _TEXT, "", what="an agent of kind anthropic that judges changes; default: none"),
+    "roles.resolver": Key("resolver", _TEXT, "", what="an agent of kind anthropic that merges; default: none"),
+    "review.phases": Key("review_phases", _LIST, (), what="phases whose changes the reviewer judges; default: all"),
     "verify.command": Key("verify", _TEXT, "", what="run by `sh -c` in a clean worktree on each candidate; 0 is green"),
     "verify.setup": Key("setup", _TEXT, "", what="run once per worktree, before anything else"),
     "verify.copy": Key("copy", _LIST, (), what="ignored files to copy into each worktree"),
@@ -128,6 +133,8 @@ AGENT_KEYS: dict[str, Key] = {
     "timeout": Key("timeout", _NUMBER, None, _TIME, "seconds; 0 for no limit"),
     "idle": Key("idle", _NUMBER, None, _TIME, "seconds; 0 for no limit"),
     "env": Key("env", _LIST, ()),
+    "model": Key("model", _TEXT, "", what="the model's id"),
+    "effort": Key("effort", _EFFORT, ""),
 }
 SECTIONS = ("agents", *dict.fromkeys(key.partition(".")[0] for key in KEYS))
 

@@ -15,6 +15,8 @@ class AgentConfig:
     timeout: float | None = None
     idle: float | None = None
     env: tuple[str, ...] = ()
+    model: str = ""
+    effort: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Config:
     name: str
     phases: tuple[str, ...]
     worker: str
+    reviewer: str
+    resolver: str
+    review_phases: tuple[str, ...]
     agents: Mapping[str, AgentConfig]
     verify: str
     setup: str

@@ -9,6 +9,13 @@ from orchestrator.config.records import AgentConfig, Config, Setting
 from orchestrator.config.sources import Source, sources
 from orchestrator.errors import OrchestratorError
 
+# What an agent of each kind cannot do without, with an example.
+_NEEDED = {
+    "command": ("command", '["your-agent", "{files}"]'),
+    "scripted": ("script", '"script.toml"'),
+    "anthropic": ("model", '"claude-opus-5-5"'),
+}
+
 
 def load(root: Path, env: Mapping[str, str], flags: Mapping[str, object] | None = None) -> tuple[Config, list[Setting]]:
     """Resolve every key for the repository at `root`.
@@ -86,9 +93,8 @@ def _checked(source: Source, path: KeyPath, key: Key, value: object) -> Any:
 def _agent(source: Source, path: KeyPath, table: Mapping[str, Any]) -> AgentConfig:
     given = {name: _checked(source, (*path, name), AGENT_KEYS[name], value) for name, value in table.items()}
     agent = AgentConfig(path[1], **given)
-    needed = "command" if agent.kind == "command" else "script"
+    needed, example = _NEEDED[agent.kind]
     if not getattr(agent, needed):
-        example = '["your-agent", "{files}"]' if needed == "command" else '"script.toml"'
         raise source.error(path, f"{dotted(path)} has no {needed}", f"add: {needed} = {example}")
     return agent
 
