@@ -26,12 +26,14 @@ class Limits:
     risky: bool
     draft: bool
     allow: tuple[str, ...]
+    review: bool | None = None
 
 
 def read(text: Text) -> Limits:
     """The keys a spec may have; others are kept and mean nothing."""
     risky, draft = _flag(text, "risky"), _flag(text, "draft")
-    return Limits(text.word("agent"), _attempts(text), _timeout(text), risky, draft, _allow(text))
+    review = _flag(text, "review") if text.word("review") else None
+    return Limits(text.word("agent"), _attempts(text), _timeout(text), risky, draft, _allow(text), review)
 
 
 def _attempts(text: Text) -> int | None:

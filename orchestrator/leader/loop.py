@@ -15,6 +15,7 @@ from orchestrator.failure import Next, backoff, transient_row
 from orchestrator.leader.docket import Docket, docket, failures, verdict
 from orchestrator.leader.orders import order
 from orchestrator.leader.report import Report
+from orchestrator.leader.unanswered import Unanswered
 from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt
@@ -76,6 +77,7 @@ class Leader:
     looked: float = float("-inf")
     _held: dict[str, float] = field(default_factory=dict)
     _held_for: set[str] = field(default_factory=set)
+    _unanswered: Unanswered = field(default_factory=Unanswered)
     _landing: threading.Thread | None = None
     _tidying: threading.Thread | None = None
     _halt: threading.Event = field(default_factory=threading.Event)
@@ -198,7 +200,7 @@ class Leader:
         if self._checkpoint_first(known):
             return True
         self._start(engine, known)
-        waiting = known.waiting()
+        waiting = [attempt for attempt in known.waiting() if attempt.task not in self._held]
         if waiting:
             self._land(waiting)
         return False
@@ -350,9 +352,21 @@ class Leader:
             self._landing = None
             self._tidy_beside()
             self.report.landed += message.outcome.landed
+            self._land_later(message.outcome)
             self._after_landing(message.error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
+
+    def _land_later(self, outcome: Outcome) -> None:
+        """Let attempts wait that no model could be asked about now; give up where that stays so."""
+        for attempt, found in outcome.later:
+            try:
+                seconds = self._unanswered.seconds(attempt, found, self.project.config)
+            except OrchestratorError as error:
+                self._fail(error)
+            else:
+                self._held[attempt.task] = self.project.clock.monotonic() + seconds
+                self.project.say("landing.later", attempt.task, attempt.number, seconds=seconds, why=found.why)
 
     def _after_landing(self, error: Exception | None) -> None:
         passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)

@@ -64,5 +64,7 @@ def landing_message(
         ("Spec-Sha", attempt.spec),
         ("Verified", verified),
         *costs(rows),
+        ("Review", one_line(attempt.review)),
+        ("Resolved-by", one_line(attempt.resolution.by) if attempt.resolution else ""),
     ]
     return message(f"{task.id}: {task.title}", body, pairs, facts)
