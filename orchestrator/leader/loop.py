@@ -29,6 +29,7 @@ from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claims, claims
 from orchestrator.steps.dispatch import Order, carry_out
 from orchestrator.steps.land import Outcome, land
+from orchestrator.steps.learn import is_news, learn
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation
 from orchestrator.steps.take_in import adopt_ticks, take_in
@@ -221,11 +222,13 @@ class Leader:
                 engine.cancel(task)
 
     def _after_failure(self, now: Situation, mine: Sequence[Attempt]) -> bool:
-        """Bury a task whose attempts are spent, or let it wait; True when it was buried."""
+        """Bury a task whose attempts are spent, let it wait, or write down what it ran into; True for a new commit."""
         last = mine[-1]
         following, why = verdict(self.project.git, self.project.config, now, mine)
         if following is Next.LATER and last.ref not in self._held_for:
             self._hold(mine)
+        if following is Next.AGAIN and is_news(now, last):
+            return learn(self.project, self.library, list(self._running), mine) is not None
         if following is not Next.DEAD:
             return False
         publish.bury(self.project, self.library, list(self._running), mine, why)
@@ -276,7 +279,7 @@ class Leader:
             # A task claimed by somebody else runs as far as its files are concerned.
             running=frozenset({*self._running, *taken}),
             waiting=frozenset(attempt.task for attempt in known.waiting()),
-            held=frozenset({*self._held, *spent}),
+            held=frozenset({*self._held, *spent, *(known.unlearnt() if self._landing else ())}),
         )
 
     def _past_until(self, now: Situation) -> bool:
