@@ -201,7 +201,8 @@ class Leader:
         if self._checkpoint_first(known):
             return True
         self._start(engine, known)
-        waiting = [attempt for attempt in known.waiting() if attempt.task not in self._held]
+        parked = {*self._held, *self._unanswered.parked}
+        waiting = [attempt for attempt in known.waiting() if attempt.task not in parked]
         if waiting:
             self._land(waiting)
         return False
@@ -355,21 +356,11 @@ class Leader:
             self._landing = None
             self._tidy_beside()
             self.report.landed += message.outcome.landed
-            self._land_later(message.outcome)
-            self._after_landing(message.error)
+            held, error = self._unanswered.take(self.project, message.outcome.later)
+            self._held |= held
+            self._after_landing(message.error or error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
-
-    def _land_later(self, outcome: Outcome) -> None:
-        """Let attempts wait that no model could be asked about now; give up where that stays so."""
-        for attempt, found in outcome.later:
-            try:
-                seconds = self._unanswered.seconds(attempt, found, self.project.config)
-            except OrchestratorError as error:
-                self._fail(error)
-            else:
-                self._held[attempt.task] = self.project.clock.monotonic() + seconds
-                self.project.say("landing.later", attempt.task, attempt.number, seconds=seconds, why=found.why)
 
     def _after_landing(self, error: Exception | None) -> None:
         passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)

@@ -2,35 +2,52 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.config import Config
 from orchestrator.errors import OrchestratorError
 from orchestrator.failure import backoff
 from orchestrator.repo.attempts import Attempt
 from orchestrator.steps.asking import NoAnswer
+from orchestrator.steps.project import Project
 
 _QUOTA = 300.0  # seconds between questions while a limit of the account is reached that says no time
 
 
 @dataclass
 class Unanswered:
-    """Counts the questions about each attempt that brought nothing."""
+    """Counts the questions about each attempt that brought nothing.
 
+    Attributes:
+        parked: tasks whose attempts wait for a larger budget: this run asks about them no more.
+    """
+
+    parked: set[str] = field(default_factory=set)
     _rows: Counter[str] = field(default_factory=Counter)
 
-    def seconds(self, attempt: Attempt, found: NoAnswer, config: Config) -> float:
-        """Return how long to wait before the question is asked again; a limit of the account is waited out for ever.
+    def take(
+        self, project: Project, later: Sequence[tuple[Attempt, NoAnswer]]
+    ) -> tuple[dict[str, float], OrchestratorError | None]:
+        """Return until when each task waits, in monotonic seconds; and the error once one was asked about too often."""
+        held: dict[str, float] = {}
+        error = None
+        for attempt, found in later:
+            if found.budget:
+                self.parked.add(attempt.task)
+                continue
+            seconds = self._seconds(project, attempt, found)
+            held[attempt.task] = project.clock.monotonic() + seconds
+            project.say("landing.later", attempt.task, attempt.number, seconds=seconds, why=found.why)
+            if self._rows[attempt.ref] > project.config.retries:
+                said = f"{attempt.task} waits to be landed, and no model answers: {found.why}"
+                error = OrchestratorError(said, hint="orchestrator run   # asks again; the work is kept")
+        return held, error
 
-        Raises:
-            OrchestratorError: it was asked often enough.
-        """
-        self._rows[attempt.ref] += not found.quota
-        row = self._rows[attempt.ref]
-        if row > config.retries:
-            said = f"{attempt.task} waits to be landed, and no model answers: {found.why}"
-            raise OrchestratorError(said, hint="orchestrator run   # asks again; the work is kept")
-        if found.wait is not None or found.quota:
+    def _seconds(self, project: Project, attempt: Attempt, found: NoAnswer) -> float:
+        """Return how long to wait before the next question; a limit of the account is waited out for ever."""
+        if found.quota:
             return found.wait or _QUOTA
+        self._rows[attempt.ref] += 1
         chance = random.random()  # noqa: S311 - jitter, not a secret
-        return backoff(row, config.backoff, chance)
+        own = backoff(self._rows[attempt.ref], project.config.backoff, chance)
+        return max(found.wait or own, project.models.shut_for())

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -83,6 +83,10 @@ class Attempt:
     review: str = ""
     reviewed: str = ""
     resolution: Resolution | None = None
+
+    def with_cost(self, usage: Usage, micros: int) -> "Attempt":
+        """Return it with what was spent on it besides: a review, or a merge."""
+        return replace(self, usage=self.usage + usage, micros=self.micros + micros)
 
     @property
     def ref(self) -> str:

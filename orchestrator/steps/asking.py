@@ -24,27 +24,29 @@ class NoAnswer:
         later: it may come when it is asked for again; else nobody but a person can say.
         wait: seconds until then, where that is known.
         quota: a limit of the account is reached, which may take long.
+        budget: there is nothing left to spend on it.
     """
 
     why: str
     later: bool
     wait: float | None = None
     quota: bool = False
+    budget: bool = False
 
 
 def answered(agent: AgentConfig, role: str, ask: Callable[[], Answered[_Value]]) -> Answered[_Value] | NoAnswer:
     """Return what `ask` brings, or that it brings nothing about this attempt.
 
     Raises:
-        OrchestratorError: no call of this role can bring anything: no right to, no such model, nothing left to spend.
+        OrchestratorError: no call of this role can bring anything: there is no right to it, or no such model.
     """
     try:
         return ask()
     except CallError as error:
         if error.failure in {Failure.TRANSIENT, Failure.INTERRUPTED}:
             return NoAnswer(error.said, later=True, wait=error.wait)
-        if error.failure is Failure.QUOTA and "budget" not in error.facts:
-            return NoAnswer(error.said, later=True, wait=error.wait, quota=True)
+        if error.failure is Failure.QUOTA:
+            return NoAnswer(error.said, later=True, wait=error.wait, quota=True, budget="budget" in error.facts)
         if error.failure is Failure.DETERMINISTIC and _is_about_this(error):
             return NoAnswer(error.said, later=False)
         raise _stopped(agent, role, error) from error
@@ -57,9 +59,6 @@ def _is_about_this(error: CallError) -> bool:
 
 
 def _stopped(agent: AgentConfig, role: str, error: CallError) -> OrchestratorError:
-    if error.failure is Failure.QUOTA:
-        hint = "raise limits.budget in orchestrator.toml, then: orchestrator run   # what is finished waits"
-        return OrchestratorError(f"the {role} cannot be paid: {error.said}", hint=hint, code=Exit.WAITING)
     mend = f"mend [agents.{agent.name}] in orchestrator.toml, or the key"
     hint = f"{mend}, then: orchestrator run   # what is finished waits"
     code = Exit.MISSING if error.failure is Failure.FATAL else Exit.FAILED

@@ -73,6 +73,7 @@ def resolve(
         return _undecided(scene, f"the resolver is unsure: {found.value.why}")
     resolution = Resolution(found.model, number, *came)
     merged = replace(attempt, base=now.commit, resolution=resolution, review="", reviewed="")
+    merged = merged.with_cost(found.usage, found.micros)
     changes = [*scene.laid.changes, *_merged(scene, found.value)]
     return project.register.record(merged, changes, now.commit, (came[0],))
 

@@ -180,15 +180,19 @@ def _take(project: Project, question: _Question, found: Answered[Verdict] | NoAn
     if isinstance(found, Patch):
         why = f"too large to be reviewed: {len(found.text):,} characters, of at most {reviewer.LARGEST:,}"
         outcome.refused.append((attempt, Failure.DETERMINISTIC, f"{why}; make a smaller change"))
-    elif isinstance(found, NoAnswer):
-        if found.later:
-            outcome.later.append((attempt, found))
-        else:
-            outcome.refused.append((attempt, Failure.UNDECIDED, f"the reviewer gave no verdict: {found.why}"))
-    elif found.value.accepted:
-        said = f"accept ({one_line(found.model, 60)})"
-        accepted = replace(attempt, review=said, reviewed=question.key)
-        outcome.accepted.append(project.register.record(accepted, (), attempt.commit))
+    elif isinstance(found, Answered):
+        _take_verdict(project, question, found, outcome)
+    elif found.later:
+        outcome.later.append((attempt, found))
     else:
-        rejected = replace(attempt, review=f"reject ({one_line(found.model, 60)})", reviewed=question.key)
-        outcome.refused.append((rejected, Failure.DETERMINISTIC, f"the reviewer rejected it: {found.value}"))
+        outcome.refused.append((attempt, Failure.UNDECIDED, f"the reviewer gave no verdict: {found.why}"))
+
+
+def _take_verdict(project: Project, question: _Question, found: Answered[Verdict], outcome: Judged) -> None:
+    attempt, verdict = question.piece.attempt, found.value
+    said = f"{'accept' if verdict.accepted else 'reject'} ({one_line(found.model, 60)})"
+    kept = replace(attempt, review=said, reviewed=question.key).with_cost(found.usage, found.micros)
+    if verdict.accepted:
+        outcome.accepted.append(project.register.record(kept, (), attempt.commit))
+    else:
+        outcome.refused.append((kept, Failure.DETERMINISTIC, f"the reviewer rejected it: {verdict}"))

@@ -197,3 +197,23 @@ def test_the_reviewer_sees_what_a_change_hides(one: Repo) -> None:
     assert "added .hidden (hidden: a name in its path begins with a dot)" in content
     assert "added b.bin (binary, not shown: 3 bytes)" in content
     assert "added run.sh (executable)" in content
+
+
+def test_what_a_review_costs_stands_with_what_landed(one: Repo) -> None:
+    configured(one, '[[attempt]]\nwrite = {"a.txt" = "right\\n"}\n')
+    one.commit("a project")
+    with FakeAPI(script()) as fake:
+        one.run("run", env=at(fake))
+    assert float(one.git("log", "--format=%(trailers:key=Cost-Usd,valueonly)", "--grep=^Task: a")) > 0
+
+
+def test_over_the_budget_the_work_waits_and_lands_once_there_is_more(one: Repo) -> None:
+    configured(one, '[[attempt]]\nwrite = {"a.txt" = "right\\n"}\n', more="[limits]\nbudget = 0.001\n")
+    one.commit("a project")
+    with FakeAPI(script()) as fake:
+        one.run("run", code=3, env=at(fake))
+        assert calls(fake, REVIEW) == []
+        one.run("run", "--budget", "5", env=at(fake))
+        assert len(calls(fake, REVIEW)) == 1
+    assert one.landed() == ["a"]
+    assert "| 2 |" not in one.read("specs/a.result.md")
