@@ -17,6 +17,7 @@ class Failure(StrEnum):
         INTERRUPTED: the leader stopped or was killed; nothing is held against the attempt.
         QUOTA: a limit of the account is reached: waited out, however long it takes, and held against nobody.
         FATAL: the agent cannot be started at all.
+        UNDECIDED: only a person can say what is right: nobody else could merge it, or judge it.
     """
 
     TRANSIENT = "transient"
@@ -28,11 +29,13 @@ class Failure(StrEnum):
     INTERRUPTED = "interrupted"
     QUOTA = "quota"
     FATAL = "fatal"
+    UNDECIDED = "undecided"
 
     @property
     def spends(self) -> bool:
         """Whether an attempt that ended so counts against `limits.attempts`."""
-        return self in {Failure.DETERMINISTIC, Failure.SCOPE, Failure.CONFLICT, Failure.TIMEOUT, Failure.FATAL}
+        free = {Failure.TRANSIENT, Failure.STALE, Failure.INTERRUPTED, Failure.QUOTA}
+        return self not in free
 
 
 class Next(StrEnum):
@@ -59,6 +62,8 @@ def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated
     spent = sum(failure.spends for failure in failures)
     if last is Failure.FATAL:
         return Next.DEAD, "the agent cannot be started"
+    if last is Failure.UNDECIDED:
+        return Next.DEAD, "a person must decide"
     if last is Failure.TRANSIENT:
         row = transient_row(failures)
         if row > retries:

@@ -80,6 +80,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "repo.*",  # worktrees, indexes and stale locks
         "agents.*",  # the scripted agent's edits, the result's folder, the conformance suite's trial
         "steps.overlay",  # what git merge-file reads
+        "steps.regions",  # the same
         "steps.verify",  # copies and links into a worktree
         "steps.rebuild",  # state files that the history does not have
         "leader.recovery",  # half-written files

@@ -122,3 +122,23 @@ def planner(config: Config) -> AgentConfig:
     names = ", ".join(agent.name for agent in models)
     hint = f'models: {names}; in orchestrator.toml:  [roles]  planner = "{models[0].name}"'
     raise OrchestratorError(said, hint=hint, code=Exit.PRECONDITION)
+
+
+def judge(config: Config, role: str, name: str) -> AgentConfig | None:
+    """Return the model that has a role (`reviewer`, `resolver`); None where nobody has it.
+
+    Raises:
+        OrchestratorError: `name` is no model's.
+    """
+    if not name:
+        return None
+    agent = config.agents.get(name)
+    if agent is not None and agent.kind == MODEL:
+        return agent
+    models = [known.name for known in config.agents.values() if known.kind == MODEL]
+    example = f'[agents.{role}]  kind = "{MODEL}"  model = "claude-opus-5-5"'
+    raise OrchestratorError(
+        f"roles.{role} names {name!r}, which is no agent of kind {MODEL}",
+        hint=f"one of: {', '.join(models)}" if models else f"add to orchestrator.toml:  {example}",
+        code=Exit.PRECONDITION,
+    )

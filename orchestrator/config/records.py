@@ -30,6 +30,9 @@ class Config:
     worker: str
     planner: str
     reading: int
+    reviewer: str
+    resolver: str
+    review_phases: tuple[str, ...]
     agents: Mapping[str, AgentConfig]
     verify: str
     setup: str

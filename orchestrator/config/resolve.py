@@ -9,6 +9,7 @@ from orchestrator.config.records import AgentConfig, Config, Setting
 from orchestrator.config.sources import Source, sources
 from orchestrator.errors import OrchestratorError
 
+# What an agent of each kind cannot do without, with an example.
 _NEEDED: Mapping[str, tuple[str, str]] = {
     "command": ("command", '["your-agent", "{files}"]'),
     "scripted": ("script", '"script.toml"'),

@@ -96,6 +96,11 @@ class Spec:
         return self.limits.risky
 
     @property
+    def review(self) -> bool | None:
+        """Whether a reviewer is to judge what comes back, None for what the configuration says."""
+        return self.limits.review
+
+    @property
     def draft(self) -> bool:
         """Whether it is still being written: nobody is to start on it."""
         return self.limits.draft

@@ -29,6 +29,7 @@ class Limits:
     allow: tuple[str, ...]
     model: str
     effort: str
+    review: bool | None = None
 
 
 def read(text: Text) -> Limits:
@@ -43,6 +44,7 @@ def read(text: Text) -> Limits:
         _allow(text),
         text.word("model"),
         _effort(text),
+        _flag(text, "review") if text.word("review") else None,
     )
 
 

@@ -8,8 +8,9 @@ from orchestrator.failure import Failure, Next, what_next
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.repo.register import Register
-from orchestrator.repo.trees import differences
+from orchestrator.steps.learn import is_news, learnt, same_contract
 from orchestrator.steps.standing import Situation
+from orchestrator.steps.verify import same_code
 
 # Failures whose account the next attempt is given; the others say nothing about the work.
 _TOLD = {Failure.DETERMINISTIC, Failure.SCOPE, Failure.CONFLICT, Failure.TIMEOUT}
@@ -45,8 +46,14 @@ class Docket:
         return max(self.register.highest(task), self.now.ledger.reopened.get(task, 0)) + 1
 
     def told(self, task: str) -> list[Attempt]:
-        """Return the earlier attempts whose account the next one should read."""
-        return [attempt for attempt in self.attempts.get(task, ()) if attempt.failure in _TOLD][-_TOLD_MOST:]
+        """Return the earlier attempts whose account the next one should read, and its spec does not give."""
+        told = [attempt for attempt in self.attempts.get(task, ()) if attempt.failure in _TOLD][-_TOLD_MOST:]
+        known = learnt(self.now.plan.specs[task]) if told else ()
+        return [attempt for attempt in told if attempt.number not in known]
+
+    def unlearnt(self) -> list[str]:
+        """Return the tasks whose specs are to be made better before they are tried again."""
+        return [task for task, mine in self.failed() if is_news(self.now, mine[-1])]
 
 
 def docket(register: Register, now: Situation) -> Docket:
@@ -74,9 +81,10 @@ def failures(mine: Sequence[Attempt]) -> list[Failure]:
 
 
 def _repeated(git: Git, mine: Sequence[Attempt]) -> bool:
-    """Whether the last two attempts, at one spec from one base, failed alike and left the very same tree."""
+    """Whether the last two attempts, at one contract from the same code, failed alike and left the very same code."""
     if len(mine) < 2 or mine[-1].failure not in {Failure.DETERMINISTIC, Failure.SCOPE}:  # noqa: PLR2004 - a pair
         return False
     before, last = mine[-2:]
-    alike = (before.failure, before.spec, before.base) == (last.failure, last.spec, last.base)
-    return alike and not differences(git, before.commit, last.commit)
+    if before.failure is not last.failure or not same_contract(git, before.spec, last.spec):
+        return False
+    return same_code(git, before.base, last.base) and same_code(git, before.commit, last.commit)

@@ -16,6 +16,7 @@ from orchestrator.leader.holds import Holds
 from orchestrator.leader.inbox import Landed, Stop
 from orchestrator.leader.orders import order
 from orchestrator.leader.report import Report
+from orchestrator.leader.unanswered import Unanswered
 from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Standing
 from orchestrator.repo.attempts import Attempt
@@ -29,6 +30,7 @@ from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claims, claims
 from orchestrator.steps.dispatch import Order, Paused, carry_out, record_kept
 from orchestrator.steps.land import Outcome, land
+from orchestrator.steps.learn import is_news, learn
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation
 from orchestrator.steps.take_in import adopt_ticks, take_in
@@ -61,6 +63,7 @@ class Leader:
     asked: threading.Event = field(default_factory=threading.Event)
     looked: float = float("-inf")
     _holds: Holds = field(init=False)
+    _unanswered: Unanswered = field(default_factory=Unanswered)
     _landing: threading.Thread | None = None
     _tidying: threading.Thread | None = None
     _halt: threading.Event = field(default_factory=threading.Event)
@@ -187,7 +190,8 @@ class Leader:
         if self._checkpoint_first(known):
             return True
         self._start(engine, known)
-        waiting = known.waiting()
+        parked = self._holds.tasks | self._unanswered.parked
+        waiting = [attempt for attempt in known.waiting() if attempt.task not in parked]
         if waiting:
             self._land(waiting)
         return False
@@ -208,11 +212,13 @@ class Leader:
                 engine.cancel(task)
 
     def _after_failure(self, now: Situation, mine: Sequence[Attempt]) -> bool:
-        """Bury a task whose attempts are spent, or let it wait; True when it was buried."""
+        """Bury a task whose attempts are spent, let it wait, or write down what it ran into; True for a new commit."""
         last = mine[-1]
         following, why = verdict(self.project.git, self.project.config, now, mine)
         if following is Next.LATER and last.ref not in self._holds.seen:
             self._hold(mine)
+        if following is Next.AGAIN and is_news(now, last):
+            return learn(self.project, self.library, list(self._running), mine) is not None
         if following is not Next.DEAD:
             return False
         publish.bury(self.project, self.library, list(self._running), mine, why)
@@ -264,7 +270,7 @@ class Leader:
             # A task claimed by somebody else runs as far as its files are concerned.
             running=frozenset({*self._running, *taken}),
             waiting=frozenset(attempt.task for attempt in known.waiting()),
-            held=self._holds.tasks.union(spent),
+            held=self._holds.tasks.union(spent, known.unlearnt() if self._landing else ()),
         )
 
     def _past_until(self, now: Situation) -> bool:
@@ -341,7 +347,10 @@ class Leader:
             self._landing = None
             self._tidy_beside()
             self.report.landed += message.outcome.landed
-            self._after_landing(message.error)
+            held, error = self._unanswered.take(self.project, message.outcome.later)
+            for task, seconds in held.items():
+                self._holds.wait(task, seconds)
+            self._after_landing(message.error or error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
 

@@ -21,7 +21,7 @@ class Report:
         phase: where the workflow stands; COMPLETE when every task is settled.
         stuck: open tasks that need a person, with the reason.
         dead: dead letters.
-        conflicts: dead letters that two sides changed alike: a person must choose.
+        conflicts: dead letters that a person must decide on, such as what two sides changed alike.
         stopped: the signal that stopped the run, 0 for none.
         over_budget: why nothing more may be spent; empty while something may.
         gate: the checkpoint that a person has not approved; empty where none waits.
@@ -70,4 +70,5 @@ def _is_open(now: Situation, standing: Standing, task: str) -> bool:
 
 def _ended_in_conflict(now: Situation, task: str) -> bool:
     result = now.results.get(task)
-    return bool(result and result.attempts and result.attempts[-1].failure == Failure.CONFLICT.value)
+    decided = {Failure.CONFLICT.value, Failure.UNDECIDED.value}
+    return bool(result and result.attempts and result.attempts[-1].failure in decided)

@@ -14,6 +14,7 @@ from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
 from orchestrator.steps import publish
 from orchestrator.steps.project import Project
+from orchestrator.steps.review import check_roles
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
 from orchestrator.steps.take_in import adopt_ticks, take_in
 from orchestrator.steps.verify import check_base
@@ -54,6 +55,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     todo = [task for task in now.plan.specs if task in now.plan.tasks and not standing.settled(task)]
     todo = [task for task in todo if task not in now.plan.by_hand and task not in now.plan.drafts]
     wanted = {now.plan.specs[task].agent: spec_path(task) for task in reversed(todo)}
+    check_roles(project.config, now.plan)
     for name, where in wanted.items():
         pick(agents, project.config, name, where).check()
     if not todo:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from orchestrator import render
 from orchestrator.failure import Failure
 from orchestrator.models.ask import Asking, Purpose
-from orchestrator.models.call import Call, CallError, Reply, Stop
+from orchestrator.models.call import Call, CallError, Reply, Stop, Usage
 from orchestrator.plaintext import one_line, safe_text
 
 _Value = TypeVar("_Value")
@@ -21,10 +21,11 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True)
 class Answered(Generic[_Value]):
-    """A checked answer: what it says, who gave it, and what it cost in all, in micro-dollars."""
+    """A checked answer: what it says, who gave it, and the tokens and micro-dollars it took in all."""
 
     value: _Value
     model: str
+    usage: Usage
     micros: int
 
 
@@ -42,15 +43,20 @@ def ask(
     """
     first = asking.ask(call, purpose, cancel)
     try:
-        return Answered(_value(first, read), first.model, first.micros)
+        return _answered(_value(first, read), first)
     except UnfitError as error:
         repair = _repair(call, first, str(error))
     second = asking.ask(repair, replace(purpose, step=f"{purpose.step} again".strip()), cancel)
     try:
-        return Answered(_value(second, read), second.model, first.micros + second.micros)
+        return _answered(_value(second, read), second, first)
     except UnfitError as error:
         said = f"two answers do not fit: {one_line(str(error))}"
         raise CallError(Failure.DETERMINISTIC, said, usage=second.usage, facts={"unfit": True}) from error
+
+
+def _answered(value: _Value, *replies: Reply) -> Answered[_Value]:
+    usage = sum((reply.usage for reply in replies if reply.usage), Usage())
+    return Answered(value, replies[0].model, usage, sum(reply.micros for reply in replies))
 
 
 def _value(reply: Reply, read: Callable[[Mapping[str, Any]], _Value]) -> _Value:

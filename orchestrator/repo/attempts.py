@@ -1,8 +1,8 @@
 """Attempts as refs: `refs/orchestrator/attempts/<task>/<n>` keeps an attempt's commits and its fate."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,6 +26,23 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
+class Resolution:
+    """How a conflict was merged.
+
+    Attributes:
+        by: the model that did.
+        number: which of its answers this is, from 1.
+        commit: the attempt as it was before.
+        base: where that had started from.
+    """
+
+    by: str
+    number: int
+    commit: str
+    base: str
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One recorded attempt.
 
@@ -33,7 +50,7 @@ class Attempt:
         task: the task's id.
         number: counted from 1, over all runs.
         commit: the ref's tip; its tree is what the worktree held.
-        base: the commit the worktree started from.
+        base: the commit the worktree started from; once a conflict is merged, the one it was merged with.
         spec: the spec's blob id, as the attempt was given it.
         agent: who did it.
         fate: finished, failed or rejected.
@@ -45,6 +62,9 @@ class Attempt:
         usage: the tokens it took, where that is known.
         micros: what it cost, in millionths of a US dollar, where that is known.
         sandbox: how its commands were confined, where that is known.
+        review: what a reviewer said of it, and which: `accept (MODEL)`; empty while nobody has.
+        reviewed: the key of what the reviewer saw.
+        resolution: how its conflict with the branch was merged; None where there was none.
     """
 
     task: str
@@ -62,6 +82,13 @@ class Attempt:
     usage: Usage = field(default_factory=Usage)
     micros: int = 0
     sandbox: str = ""
+    review: str = ""
+    reviewed: str = ""
+    resolution: Resolution | None = None
+
+    def with_cost(self, usage: Usage, micros: int) -> "Attempt":
+        """Return it with what was spent on it besides: a review, or a merge."""
+        return replace(self, usage=self.usage + usage, micros=self.micros + micros)
 
     @property
     def ref(self) -> str:
@@ -93,8 +120,18 @@ def _message(attempt: Attempt) -> str:
         ("Sandbox", attempt.sandbox),
         ("Tokens", tokens_said(attempt.usage)),
         ("Cost-Usd", f"{attempt.micros / MICROS:.6f}" if attempt.micros else ""),
+        ("Review", one_line(attempt.review)),
+        ("Reviewed", attempt.reviewed),
+        *_resolved(attempt.resolution),
     ]
     return "\n\n".join([*parts, trailers(facts)]) + "\n"
+
+
+def _resolved(resolution: Resolution | None) -> list[tuple[str, str]]:
+    if resolution is None:
+        return []
+    facts = f"{resolution.number} {resolution.commit} {resolution.base}"
+    return [("Resolved-by", one_line(resolution.by)), ("Resolves", facts)]
 
 
 def draft(attempt: Attempt, changes: Sequence[Change], parent: str, merged: tuple[str, ...] = ()) -> Draft:
@@ -150,7 +187,17 @@ def _attempt(task: str, number: int, commit: str, seconds: str, message: str) ->
         sandbox=facts.get("Sandbox", ""),
         usage=tokens_read(facts.get("Tokens", "")),
         micros=micros_read(facts.get("Cost-Usd", "")),
+        review=facts.get("Review", ""),
+        reviewed=facts.get("Reviewed", ""),
+        resolution=_resolution(facts),
     )
+
+
+def _resolution(facts: Mapping[str, str]) -> Resolution | None:
+    if "Resolves" not in facts:
+        return None
+    number, commit, base = facts["Resolves"].split()
+    return Resolution(facts.get("Resolved-by", ""), int(number), commit, base)
 
 
 def _paragraph(body: str, title: str) -> str:

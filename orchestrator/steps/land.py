@@ -1,4 +1,4 @@
-"""Landing: scope check, candidates beside the branch, verify, compare-and-swap. The branch is never red."""
+"""Landing: scope check, candidates beside the branch, verify, review, compare-and-swap. The branch is never red."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -16,22 +16,53 @@ from orchestrator.repo.commits import CANDIDATE, Draft, identity, writing
 from orchestrator.repo.guard import describe
 from orchestrator.repo.trees import GONE, Change, Entry, alike, all_differences, differences, entries
 from orchestrator.steps import verify as verifying
+from orchestrator.steps.asking import NoAnswer
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
 from orchestrator.steps.message import Facts, landing_message
 from orchestrator.steps.opening import open_chapter
 from orchestrator.steps.overlay import Overlay, overlay
 from orchestrator.steps.project import Project
+from orchestrator.steps.resolve import resolve, resolving
 from orchestrator.steps.results import result_document, summaries
+from orchestrator.steps.review import Judged, Piece, judged
 from orchestrator.steps.standing import Library, Situation, result_path, situation
 from orchestrator.steps.take_in import take_in
 
 
 @dataclass
 class Outcome:
-    """What a round of landing did: landed tasks with their commits, and attempts that were sent back."""
+    """What a round of landing did.
+
+    Attributes:
+        landed: landed tasks with their commits.
+        returned: attempts that were sent back.
+        later: attempts that a model was to judge or merge and that still wait, for it gave no answer.
+        unsettled: attempts that conflict with the branch and are still to be merged, each with what verify said of how
+            they were merged before.
+    """
 
     landed: list[tuple[str, str]] = field(default_factory=list)
     returned: list[Attempt] = field(default_factory=list)
+    later: list[tuple[Attempt, NoAnswer]] = field(default_factory=list)
+    unsettled: list[tuple[Attempt, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Landing:
+    """One call of `land`: what it is to do, what came of it so far, and the last green commit with what verify said."""
+
+    project: Project
+    library: Library
+    running: Sequence[str]
+    cancel: threading.Event
+    taken: Sequence[str]
+    outcome: Outcome = field(default_factory=Outcome)
+    proved: str = ""
+    said: str = ""
+
+    def situation(self) -> Situation:
+        project = self.project
+        return situation(project.git, project.checkout.tip(), self.library, project.config.phases)
 
 
 @dataclass(frozen=True)
@@ -66,36 +97,67 @@ def land(
 
     Raises:
         InTheWayError: an uncommitted change of the user's stands where a landing must write.
-        OrchestratorError: verify cannot be run, or git cannot write.
+        OrchestratorError: verify cannot be run, git cannot write, or a model that must be asked cannot be.
     """
-    outcome = Outcome()
+    landing = _Landing(project, library, list(running), cancel, taken)
+    outcome = landing.outcome
     queue = [_untampered(project, attempts, outcome)]
-    proved = ""
-    while queue and not cancel.is_set():
-        batch = queue.pop(0)
-        now = situation(project.git, project.checkout.tip(), library, project.config.phases)
-        chain, commits, chapter = _candidates(project, now, batch, list(running), outcome)
-        if not chain:
-            continue
-        project.say("candidate.built", ",".join(c.attempt.task for c in chain), commit=commits[-1])
-        beyond = _beyond(project, now.commit, commits[-1], chain)
-        if beyond:
-            queue[:0] = _halves(project, chain, Failure.CONFLICT, beyond, outcome)
-            continue
-        if not verifying.same_code(project.git, proved, commits[-1]):
-            verdict = verifying.verify(project, commits[-1], cancel)
-            if cancel.is_set():
-                break
-            if not verdict.green:
-                queue[:0] = _halves(project, chain, Failure.DETERMINISTIC, verdict.output, outcome)
-                continue
-            proved = commits[-1]
-        library.coming = _afterwards(now, chapter, chain, commits)
-        for candidate in chain:
-            library.specs.pop(candidate.attempt.spec, None)  # what has landed is not asked for again
-        if not _publish(project, [now.commit, *commits], chain, outcome, taken):
-            queue.insert(0, [candidate.attempt for candidate in chain])
+    while (queue or outcome.unsettled) and not cancel.is_set():
+        if queue:
+            queue[:0] = _round(landing, queue.pop(0))
+        else:
+            queue.append(_settled(landing, *outcome.unsettled.pop(0)))
     return outcome
+
+
+def _round(landing: _Landing, batch: Sequence[Attempt]) -> list[list[Attempt]]:
+    """Land `batch` if it can be landed as a whole; return the batches to try next in its place."""
+    project, outcome, cancel = landing.project, landing.outcome, landing.cancel
+    now = landing.situation()
+    chain, commits, chapter = _candidates(project, now, batch, landing.running, outcome)
+    if not chain:
+        return []
+    project.say("candidate.built", ",".join(c.attempt.task for c in chain), commit=commits[-1])
+    beyond = _beyond(project, now.commit, commits[-1], chain)
+    if beyond:
+        return _halves(project, chain, Failure.CONFLICT, beyond, outcome)
+    if not verifying.same_code(project.git, landing.proved, commits[-1]):
+        verdict = verifying.verify(project, commits[-1], cancel)
+        if cancel.is_set():
+            return []
+        if not verdict.green:
+            return _halves(project, chain, Failure.DETERMINISTIC, verdict.output, outcome)
+        landing.proved, landing.said = commits[-1], verdict.output
+    line = [now.commit, *commits]
+    pieces = [Piece(c.attempt, before, commit) for c, before, commit in zip(chain, line, commits, strict=False)]
+    reviews = judged(project, now, pieces, landing.said, cancel)
+    if reviews is not None:
+        return [_reviewed(project, reviews, outcome)]
+    landing.library.coming = _afterwards(now, chapter, chain, commits)
+    for candidate in chain:
+        landing.library.specs.pop(candidate.attempt.spec, None)  # what has landed is not asked for again
+    landed = _publish(project, line, chain, outcome, landing.taken)
+    return [] if landed else [[candidate.attempt for candidate in chain]]
+
+
+def _reviewed(project: Project, reviews: Judged, outcome: Outcome) -> list[Attempt]:
+    """Send back what was rejected; return what may land, to be built again with the verdicts in its trailers."""
+    outcome.returned += [send_back(project, *refused) for refused in reviews.refused]
+    outcome.later += reviews.later
+    return reviews.accepted
+
+
+def _settled(landing: _Landing, attempt: Attempt, failed: str) -> list[Attempt]:
+    """Have a conflict merged; return the attempt as it is then, nothing where it is not."""
+    project, outcome = landing.project, landing.outcome
+    found = resolve(project, landing.situation(), attempt, failed, landing.cancel)
+    if isinstance(found, Attempt):
+        return [found]
+    if isinstance(found, NoAnswer):
+        outcome.later.append((attempt, found))
+    else:
+        outcome.returned.append(send_back(project, attempt, found.failure, found.why))
+    return []
 
 
 def _afterwards(now: Situation, chapter: Chapter, chain: Sequence[_Candidate], commits: Sequence[str]) -> Situation:
@@ -126,6 +188,9 @@ def _halves(
 ) -> list[list[Attempt]]:
     """Send a single bad attempt back; split several, so that the good ones among them land."""
     attempts = [candidate.attempt for candidate in chain]
+    if len(attempts) == 1 and attempts[0].resolution and failure is Failure.DETERMINISTIC:
+        outcome.unsettled.append((attempts[0], output))  # another answer may be right
+        return []
     if len(attempts) == 1:
         outcome.returned.append(send_back(project, attempts[0], failure, output))
         return []
@@ -201,6 +266,9 @@ def _fitting(
         refused = _refuse(project, now, attempt, changed[attempt.ref])
         if refused is None and fitting and _leans_on_others(laid):
             continue  # what it meets may yet fail: it is looked at again once the others have landed
+        if refused is None and laid.conflicts and resolving(project, attempt):
+            outcome.unsettled.append((attempt, ""))
+            continue
         if refused is None and laid.conflicts:
             refused = (Failure.CONFLICT, f"the branch changed the same lines: {listed(laid.conflicts, between=', ')}")
         if refused is not None:

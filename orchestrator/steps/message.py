@@ -65,5 +65,7 @@ def landing_message(
         ("Verified", verified),
         ("Sandbox", attempt.sandbox),
         *costs(rows),
+        ("Review", one_line(attempt.review)),
+        ("Resolved-by", one_line(attempt.resolution.by) if attempt.resolution else ""),
     ]
     return message(f"{task.id}: {task.title}", body, pairs, facts)

@@ -69,6 +69,11 @@ class Shown:
     doing: str = ""
 
 
+# What models do while an attempt waits to be landed, as the view calls it.
+_BESIDE = {"review.started": "review", "resolve.started": "merge"}
+_ENDS = {"review.ended": "review", "resolve.ended": "merge"}
+
+
 @dataclass
 class Board:
     """The state behind the live view; any thread may tell it of events, one draws from it."""
@@ -80,7 +85,7 @@ class Board:
     checkpoint: str = ""
     verifying: str = ""
     began: float = 0.0
-    _rows: dict[tuple[str, int], Row] = field(default_factory=dict)
+    _rows: dict[tuple[str | int, ...], Row] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -92,17 +97,21 @@ class Board:
         key = (event.task, event.attempt)
         with self._lock:
             if event.name == "attempt.started":
-                self._rows[key] = self._row(event)
+                self._rows[key] = self._row(event, event.task)
             elif event.name in {"attempt.recorded", "attempt.paused"}:
                 self._rows.pop(key, None)
+            elif event.name in _BESIDE:
+                self._rows[_BESIDE[event.name], *key] = self._row(event, f"{_BESIDE[event.name]} {event.task}")
+            elif event.name in _ENDS:
+                self._rows.pop((_ENDS[event.name], *key), None)
             elif event.name.startswith("agent.") and key in self._rows:
                 self._rows[key].hear(event.facts, self.clock.monotonic())
             else:
                 self._count(event)
 
-    def _row(self, event: Event) -> Row:
+    def _row(self, event: Event, name: str) -> Row:
         now, facts = self.clock.monotonic(), event.facts
-        return Row(event.task, event.attempt, str(facts.get("agent")), now, now, Path(str(facts.get("logs") or "")))
+        return Row(name, event.attempt, str(facts.get("agent")), now, now, Path(str(facts.get("logs") or "")))
 
     def _count(self, event: Event) -> None:
         facts = event.facts

@@ -61,9 +61,13 @@ def _lines(ending: Ending) -> Iterator[str]:
     if ending.over_budget:
         yield f"  over budget: {ending.over_budget}"
     yield from _some([f"  landed {item.task} as {short(item.commit)}" for item in ending.landed])
-    yield from _some([f"  dead letter: {task}" for task in ending.dead])
+    yield from _some([f"  {_name(ending, task)}: {task}" for task in ending.dead])
     others = {task: why for task, why in ending.stuck.items() if task not in ending.dead}
     yield from _some([f"  stuck: {task}: {why}" for task, why in others.items()])
+
+
+def _name(ending: Ending, task: str) -> str:
+    return "waits for your decision" if task in ending.conflicts else "dead letter"
 
 
 def _some(lines: Sequence[str]) -> Iterator[str]:
@@ -83,7 +87,7 @@ def following(ending: Ending) -> Iterator[tuple[str, str]]:
     if ending.over_budget and ending.phase != COMPLETE:
         yield "orchestrator run --budget USD", "carries on, with a larger budget for the whole workflow"
     for task in ending.dead[:3]:
-        why = "a conflict that a person must settle" if task in ending.conflicts else "why it failed"
+        why = "it waits for your decision" if task in ending.conflicts else "why it failed"
         yield f"orchestrator dlq show {task}", why
     missing = [task for task, why in ending.stuck.items() if why == "no spec"]
     for task in missing[:3]:

@@ -98,6 +98,16 @@ def _seconds(event: Event) -> str:
     return f"{seconds:.0f} s" if isinstance(seconds, int | float) else "a while"
 
 
+def _reviewed(event: Event) -> str:
+    said = _fact(event, "verdict") or "no verdict"
+    return f"reviewed {_who(event)}: {said}: {_fact(event, 'why')}"
+
+
+def _resolved(event: Event) -> str:
+    said = _fact(event, "decision") or "no answer"
+    return f"merging {_who(event)} with the branch: {said}: {_fact(event, 'why')}"
+
+
 _WORDS: dict[str, Callable[[Event], str]] = {
     "healed": lambda event: f"healed: {_fact(event, 'note')}",
     "skipping": _skipping,
@@ -115,6 +125,11 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "budget.spent": lambda event: f"nothing more is started: {_fact(event, 'why')}",
     "verify.started": lambda event: f"verifying {short(_fact(event, 'commit'))}",
     "batch.red": lambda event: f"red together: {names(event.facts.get('tasks'))}; verifying them apart",
+    "review.started": lambda event: f"reviewing {_who(event)} ({_fact(event, 'agent')})",
+    "review.ended": _reviewed,
+    "resolve.started": lambda event: f"merging {_who(event)} with the branch ({_fact(event, 'agent')})",
+    "resolve.ended": _resolved,
+    "landing.later": lambda event: f"{_who(event)} waits {_seconds(event)} to be landed: {_fact(event, 'why')}",
     "branch.moved": lambda _event: "the branch moved: building again on the new tip",
     "landed": _landed,
     "dead": lambda event: f"dead letter: {event.task}: {_fact(event, 'why')}",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from orchestrator.failure import Failure
 from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE
 from orchestrator.steps.standing import STATE, TODO
@@ -92,7 +93,11 @@ def _people(shown: Status) -> Iterator[str]:
         yield f"checkpoint {shown.gate} was rejected: {one_line(shown.gate_why)}"
     elif shown.gate:
         yield f"checkpoint {shown.gate} waits for approval: read specs/, then approve or reject it"
-    yield from _few("dead letter: ", shown.dead, shown.dead_count, "orchestrator dlq list")
+    asked = [task for task, failure in shown.dead.items() if failure == Failure.UNDECIDED]
+    deciding = {task: f"orchestrator dlq show {task}" for task in asked}
+    dead = {task: failure for task, failure in shown.dead.items() if task not in deciding}
+    yield from _few("waits for your decision: ", deciding, len(deciding), "orchestrator dlq list")
+    yield from _few("dead letter: ", dead, shown.dead_count - len(deciding), "orchestrator dlq list")
     yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list")
     if shown.refused:
         yield f"edited, and the next run will refuse it: {one_line(shown.refused)}"
