@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -275,6 +278,25 @@ def test_a_call_that_a_kill_cut_short_counts_at_its_most(fake: FakeAPI, tmp_path
     bench.models.ask(CALL, FOR, NEVER)
     assert MOST < bench.purse.spent.of("T1").paid < 2 * MOST
     assert [next(iter(line)) for line in bench.lines()] == ["hold", "pay", "hold", "pay"]
+    bench.purse.close()
+
+
+def test_a_process_that_is_killed_leaves_what_it_had_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "orchestrator" / "spend.jsonl"
+    code = (
+        "import os, signal, sys; from pathlib import Path; from orchestrator.models.journal import Journal;"
+        f"Journal(Path(sys.argv[1])).hold({MOST}, 'worker', 'T1', 1); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert (done.returncode, read(path).of("T1").pending) == (-signal.SIGKILL, MOST)
+
+
+def test_what_is_left_is_the_lesser_of_what_the_task_and_the_workflow_have(fake: FakeAPI, tmp_path: Path) -> None:
+    bench = Bench(fake, tmp_path, Limits(workflow=1000, task=400, reserve=100))
+    assert bench.purse.left("T1") == 400
+    bench.purse.account("worker", "T2", 1, Paid(600))
+    assert (bench.purse.left("T1"), bench.purse.left("T2")) == (300, 0)
+    assert Bench(fake, tmp_path / "other").purse.left("T1") is None
     bench.purse.close()
 
 

@@ -133,6 +133,7 @@ def test_what_an_attempt_took_and_cost_is_in_git_and_shown(two: Repo) -> None:
         "0.3750 USD",
     ]
     assert two.run("status").out.splitlines()[-1].endswith("; spent: 0.8750 USD")
+    assert two.run("diff", "1..HEAD").out.splitlines()[-1] == "cost: 0.8750 USD"
     data = two.run("run", "--json").json["data"]
     assert (data["cost"], data["landed"]) == (0.875, [])
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from importlib import resources
 
 from orchestrator.budget import Usage
 
@@ -69,6 +68,8 @@ def _name(model: str) -> str:
 @cache
 def prices() -> Prices:
     """Return the table that is shipped."""
+    from importlib import resources  # noqa: PLC0415 - 10 ms that only who asks a model pays
+
     text = resources.files("orchestrator.models").joinpath("prices.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text, parse_float=Decimal)
     found: dict[str, list[Price]] = {}

@@ -14,7 +14,7 @@ from orchestrator.models.ask import Purpose
 from orchestrator.models.call import Call, CallError
 from orchestrator.models.circuit import Pause
 from orchestrator.models.journal import Journal
-from orchestrator.models.prices import Prices, prices
+from orchestrator.models.prices import prices
 from orchestrator.models.spent import Hold, Paid, Spent
 
 _LOOK = 0.1  # seconds between looks at whether others have cost less than they might
@@ -48,7 +48,6 @@ class Purse:
         clock: dates the records.
         tell: who is told that most of the budget is spent, or that a model has no price.
         pause: waits.
-        table: what tokens cost.
     """
 
     journal: Journal
@@ -56,7 +55,6 @@ class Purse:
     clock: Clock = field(default_factory=SystemClock)
     tell: Tell = silent
     pause: Pause = threading.Event.wait
-    table: Prices = field(default_factory=prices)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: dict[str, str] = field(default_factory=dict)  # task, or "" for all, to why
     _unpriced: set[str] = field(default_factory=set)
@@ -90,12 +88,14 @@ class Purse:
 
     def left(self, task: str) -> int | None:
         """Return the micros that may still be spent on `task`, None where there is no limit."""
+        if not self.limits.workflow and not self.limits.task:
+            return None
         with self._lock:
             self.journal.open()
             spent = self.journal.spent
             pairs = ((self.limits.work, spent.whole()), (self.limits.task, spent.of(task)))
             lefts = [max(0, limit - known.paid - known.pending) for limit, known in pairs if limit]
-        return min(lefts, default=None)
+        return min(lefts)
 
     @contextmanager
     def holding(self, call: Call, purpose: Purpose, cancel: threading.Event) -> Iterator[Held]:
@@ -147,12 +147,12 @@ class Purse:
 
     def _most(self, call: Call) -> int:
         """Return what `call` may cost, in micros: all it sends written to the cache, all that may come back used."""
-        if not self.table.knows(call.model) and call.model not in self._unpriced:
+        if not prices().knows(call.model) and call.model not in self._unpriced:
             self._unpriced.add(call.model)
-            self.tell(Event("price.unknown", facts={"model": call.model, "as_of": self.table.as_of.isoformat()}))
+            self.tell(Event("price.unknown", facts={"model": call.model, "as_of": prices().as_of.isoformat()}))
         sent = (call.system, call.messages, call.tools, call.schema)
         size = len(json.dumps(sent, ensure_ascii=False, default=dict).encode("utf-8", "replace"))
-        return self.table.most(call.model, tokens_at_most(size), call.most)
+        return prices().most(call.model, tokens_at_most(size), call.most)
 
     def _try(self, most: int, call: Call, purpose: Purpose) -> Hold | Refusal:
         with self._lock:
@@ -171,7 +171,7 @@ class Purse:
         with self._lock:
             usage = held.usage or Usage()
             known = 0 if held.free else held.hold.most
-            held.cost = self.table.cost(model, usage) if held.usage is not None else known
+            held.cost = prices().cost(model, usage) if held.usage is not None else known
             self.journal.pay(held.hold, Paid(held.cost, usage), request=held.request)
             self._tell_near()
 

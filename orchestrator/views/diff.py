@@ -1,4 +1,4 @@
-"""`diff`: what changed between two checkpoints: tasks, files, decisions."""
+"""`diff`: what changed between two checkpoints: tasks, files, decisions, and what it cost."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ class Diff:
         documents: how many of those changed.
         decisions: those the landed tasks reported, and those a person added to the log.
         checkpoints: the ones made in between, oldest first.
+        cost: what the commits in between say that they cost, in US dollars.
     """
 
     start: str
@@ -50,6 +51,7 @@ class Diff:
     documents: int
     decisions: tuple[str, ...]
     checkpoints: tuple[Record, ...]
+    cost: float
 
 
 def ends(git: Git, spec: str) -> tuple[str, str]:
@@ -105,6 +107,7 @@ def diff(git: Git, start: str, end: str) -> Diff:
         documents=sum(policy.covers(_OWN, change.path) for change in changes),
         decisions=tuple(_decisions(git, start, end, landed)),
         checkpoints=tuple(item for item in reversed(between) if item.checkpoint),
+        cost=sum(record(entry).cost or 0.0 for entry in walk(git, end, "--grep=^Cost-Usd: ", f"^{start}")),
     )
 
 
@@ -153,6 +156,8 @@ def text(shown: Diff, most: int) -> str:
     lines += _listed(f"files (+{added} -{removed})", files, most)
     if shown.documents:
         lines.append(f"documents of the project's memory: {shown.documents} changed")
+    if shown.cost:
+        lines.append(f"cost: {shown.cost:.4f} USD")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from fuzz import vocabulary
 from fuzz.generator import Generator
+from orchestrator.budget import Usage
 from orchestrator.failure import Failure
 from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, Fate, draft, load
@@ -95,6 +96,8 @@ def _attempts(base: str, said: Sequence[str]) -> Iterator[Attempt]:
             detail=safe_text(text),
             result=said[number - 1].encode(),
             when=_WHEN + timedelta(seconds=number),
+            usage=Usage(number, 0, number % 3, number * 7),
+            micros=number * 1_234,
         )
 
 
