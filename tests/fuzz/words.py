@@ -110,6 +110,8 @@ def _compared(attempt: Attempt, back: Attempt | None) -> Iterator[tuple[str, obj
     yield "agent", one_line(attempt.agent), back.agent
     yield "last words", _kept(attempt.detail), back.detail.strip("\n")
     yield "result", _kept(attempt.result.decode()), back.result.decode().strip("\n")
+    yield "tokens", attempt.usage, back.usage
+    yield "cost", attempt.micros, back.micros
 
 
 def _kept(text: str) -> str:
