@@ -222,6 +222,16 @@ def test_no_path_leads_out(farm: Folder, path: str) -> None:
             said.append(str(error))
     assert SECRET not in "".join(said)
     assert outside(farm) == before
+    tidy(farm)
+
+
+def tidy(folder: Folder) -> None:
+    """Take away what was written inside, or each walk takes longer than the one before."""
+    for place in ("", "sub"):
+        kept = {"sub", "a.txt", *(name.rpartition("/")[2] for name in FARM if name.rpartition("/")[0] == place)}
+        for item in (folder.root / place).iterdir():
+            if item.name not in kept:
+                shutil.rmtree(item) if item.is_dir() else item.unlink()
 
 
 def test_a_folder_that_becomes_a_symlink_meanwhile_leads_nowhere(folder: Folder) -> None:
