@@ -33,12 +33,8 @@ class Holds:
         """Let a task wait after `row` failures in a row, `least` seconds or more; return how long."""
         chance = random.random()  # noqa: S311 - jitter, not a secret
         seconds = max(backoff(row, self.base, chance), least)
-        self.wait(task, seconds)
-        return seconds
-
-    def wait(self, task: str, seconds: float) -> None:
-        """Let a task wait so long."""
         self._until[task] = self.clock.monotonic() + seconds
+        return seconds
 
     def pause(self, task: str) -> int:
         """Take note that a task's attempt stopped once more; return how often in a row."""

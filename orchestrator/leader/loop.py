@@ -347,10 +347,8 @@ class Leader:
             self._landing = None
             self._tidy_beside()
             self.report.landed += message.outcome.landed
-            held, error = self._unanswered.take(self.project, message.outcome.later)
-            for task, seconds in held.items():
-                self._holds.wait(task, seconds)
-            self._after_landing(message.error or error)
+            unanswered = self._unanswered.take(self.project, message.outcome.later, self._holds)
+            self._after_landing(message.error or unanswered)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
 
