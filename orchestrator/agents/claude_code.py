@@ -46,6 +46,7 @@ class ClaudeCode:
         command: how it is started, usually `claude` alone.
         model: the model it is to use; empty for its own default.
         effort: how hard it is to try; empty for its own default.
+        turns: steps that one run of it may take.
         allow: what it may do besides editing in the worktree, as it writes rules: `Bash(make test)`.
         env_passed: names of variables it may see besides the usual ones and its keys; a trailing `*` is a prefix.
         base_env: the environment to choose from, usually `os.environ`.
@@ -56,6 +57,7 @@ class ClaudeCode:
     command: tuple[str, ...] = ("claude",)
     model: str = ""
     effort: str = ""
+    turns: int = 200
     allow: tuple[str, ...] = ()
     env_passed: tuple[str, ...] = ()
     base_env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -64,6 +66,11 @@ class ClaudeCode:
     @property
     def resumes(self) -> bool:
         """It goes on with its session, which stands in the attempt's folder."""
+        return True
+
+    @property
+    def must_change(self) -> bool:
+        """A claim without a change is none."""
         return True
 
     def check(self) -> None:
@@ -138,7 +145,7 @@ class ClaudeCode:
     def _arguments(self, assignment: Assignment, session: Session, *, going_on: bool) -> Iterator[str]:
         yield from ("-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages")
         yield from ("--resume" if going_on else "--session-id", session.name)
-        yield from ("--permission-mode", "acceptEdits", "--tools", _TOOLS)
+        yield from ("--max-turns", str(self.turns), "--permission-mode", "acceptEdits", "--tools", _TOOLS)
         # What the repository brings (hooks, MCP servers, commands) is not for this machine to run.
         yield from ("--setting-sources", "user", "--strict-mcp-config", "--disable-slash-commands")
         rules = [*self.allow, *commands_in(assignment.spec, assignment.worktree, self.base_env)]

@@ -105,7 +105,7 @@ class Bench:
 
     def run(self, assignment: Assignment | None = None) -> Answer:
         passed = ("CLAUDE_CODE_MAX_RETRIES", "MY_*")
-        agent = ClaudeCode("coder", (str(self.binary),), self.model, "low", self.allow, passed, self.env)
+        agent = ClaudeCode("coder", (str(self.binary),), self.model, "low", 50, self.allow, passed, self.env)
         agent.check()
         return agent.run(assignment or self.assignment(), cancel=self.cancel, transcript=self.note)
 
