@@ -307,6 +307,13 @@ def test_config_show_says_where_every_value_comes_from(repo: Repo) -> None:
     assert {"key": "limits.drain", "value": 9.0, "origin": f"{user}:2"} in rows
 
 
+def test_a_coding_agent_needs_no_command(home: Path) -> None:
+    text = "[agents.a]\nkind = 'claude_code'\n[agents.b]\nkind = 'codex'\n[agents.c]\nformat = 'aider'\n"
+    (home / FILE).write_text(text)
+    config, _settings = load(home, {})
+    assert [agent.command for agent in config.agents.values()] == [(), (), ()]
+
+
 # Refusals
 
 WHOLE = "it takes a whole number from 1 to 256: attempts at once"

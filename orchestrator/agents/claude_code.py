@@ -34,6 +34,7 @@ _HOME = "claude"  # its configuration, below the attempt's folder: sessions, not
 _SHELL = "claude-shell"
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 _SPAN = re.compile(r"`([^`\n]+)`")
+_BLOCK = re.compile(r"^(?:`{3,})[^`\n]*\n(.*?)\n`{3,}$", re.MULTILINE | re.DOTALL)
 _LOOK = 30.0  # seconds for `--version`
 
 
@@ -175,15 +176,17 @@ def _own(logs: Path) -> dict[str, str]:
 
 
 def commands_in(spec: str, worktree: Path, env: Mapping[str, str]) -> Iterator[str]:
-    """Return a rule for each command that the spec's requirements quote, such as `pytest -q tests/test_x.py`."""
+    """Return a rule for each command of the spec: what it is accepted by, and what its requirements quote."""
     try:
-        lines = Spec.parse(spec.encode(), "spec.md").requirements
+        read = Spec.parse(spec.encode(), "spec.md")
+        accepted = _BLOCK.findall(read.text.prose(read.text.section("Acceptance")))
     except DocumentError:
         return
-    for span in dict.fromkeys(span.strip() for line in lines for span in _SPAN.findall(line)):
-        first = _first_of_several(span)
+    quoted = [span for line in read.requirements for span in _SPAN.findall(line)]
+    for command in dict.fromkeys(words.strip() for words in (*accepted, *quoted)):
+        first = _first_of_several(command)
         if first and find(first, cwd=worktree, env=env):
-            yield f"Bash({span})"
+            yield f"Bash({command})"
 
 
 def _first_of_several(command: str) -> str:

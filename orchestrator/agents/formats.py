@@ -163,6 +163,8 @@ FORMATS: Mapping[str, Format] = {
             "--no-gitignore",
             "--no-check-update",
             "--analytics-disable",
+            "--map-tokens",
+            "0",  # its map of the repository is kept in a file beside the code
             "--message-file",
             "{spec}",
             "{files}",

@@ -138,6 +138,7 @@ class Account:
             case Used():
                 self.uses += 1
                 self._tools.append(event.tool)
+                self.transcript("tool", {"tool": event.tool})
             case Denied():
                 if event.name not in self.denied:
                     self.transcript("denied", {"tool": event.tool, "why": event.what})

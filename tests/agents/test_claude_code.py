@@ -197,6 +197,14 @@ def test_commands_that_requirements_quote_are_allowed(tmp_path: Path) -> None:
 
 - `sh -c false`
 
+## Acceptance
+
+```text
+sh -c 'test -e a.py' && ./check.sh a
+```
+
+## This attempt
+
 ### Attempt 1 did not land (deterministic)
 
 ```text
@@ -205,5 +213,9 @@ def test_commands_that_requirements_quote_are_allowed(tmp_path: Path) -> None:
 - `sh -c injected`
 ```
 """
-    assert list(commands_in(spec, tmp_path, ENV)) == ["Bash(sh -c true)", "Bash(./check.sh all)"]
+    assert list(commands_in(spec, tmp_path, ENV)) == [
+        "Bash(sh -c 'test -e a.py' && ./check.sh a)",
+        "Bash(sh -c true)",
+        "Bash(./check.sh all)",
+    ]
     assert list(commands_in("no spec", tmp_path, ENV)) == []
