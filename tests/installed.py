@@ -14,6 +14,7 @@ REAL = dict(os.environ)  # before any fixture hides the home directory: it may s
 CACHE = Path(REAL.get("XDG_CACHE_HOME") or Path(REAL["HOME"]) / ".cache") / "orchestrator-tests"
 CLAUDE_CODE = "2.1.329"
 CODEX = "0.169.0"
+OPENCODE = "1.18.33"
 _INSTALLING = 300  # seconds
 
 
@@ -28,6 +29,11 @@ def codex() -> Path:
     """The binary of Codex; the test is skipped, with the reason, where it cannot be had."""
     kind = f"{_system()}-{_machine()}"
     return _installed("@openai/codex", CODEX, f"node_modules/@openai/codex-{kind}/vendor/*/bin/codex")
+
+
+def opencode() -> Path:
+    """The binary of OpenCode; the test is skipped, with the reason, where it cannot be had."""
+    return _installed("opencode-ai", OPENCODE, f"node_modules/opencode-{_system()}-{_machine()}/bin/opencode")
 
 
 def _system() -> str:

@@ -282,10 +282,12 @@ agents."my agent".script = ""            # default
 agents."my agent".timeout = ""           # default
 agents."my agent".idle = 2.0             # orchestrator.toml:5
 agents."my agent".env = []               # default
-agents."my agent".model = "" # default
-agents."my agent".effort = "" # default
-agents."my agent".turns = 200 # default
-agents."my agent".sandbox = "best" # default
+agents."my agent".model = ""             # default
+agents."my agent".effort = ""            # default
+agents."my agent".format = ""            # default
+agents."my agent".allow = []             # default
+agents."my agent".turns = 200            # default
+agents."my agent".sandbox = "best"       # default
 """
 
 
@@ -303,6 +305,13 @@ def test_config_show_says_where_every_value_comes_from(repo: Repo) -> None:
     assert plain.out.splitlines() == [re.sub(" +# .*", "", line) for line in SHOWN.splitlines()]
     rows = repo.run("config", "show", "--json", env=env).json["data"]["settings"]
     assert {"key": "limits.drain", "value": 9.0, "origin": f"{user}:2"} in rows
+
+
+def test_a_coding_agent_needs_no_command(home: Path) -> None:
+    text = "[agents.a]\nkind = 'claude_code'\n[agents.b]\nkind = 'codex'\n[agents.c]\nformat = 'aider'\n"
+    (home / FILE).write_text(text)
+    config, _settings = load(home, {})
+    assert [agent.command for agent in config.agents.values()] == [(), (), ()]
 
 
 # Refusals
@@ -325,7 +334,7 @@ REFUSED: dict[str, tuple[str, int, str, str]] = {
         '[agents.modernise]\ncommand = ["x"]\nzzz = 3\n',
         3,
         "unknown key agents.modernise.zzz",
-        "it takes kind, command, script, timeout, idle, env, model, effort, turns, sandbox",
+        "it takes kind, command, script, timeout, idle, env, model, effort, format, allow, turns, sandbox",
     ),
     "text for a number": ('[limits]\njobs = "many"\n', 2, 'limits.jobs cannot be "many"', WHOLE),
     "truth for a number": ("[limits]\njobs = true\n", 2, "limits.jobs cannot be true", WHOLE),

@@ -9,6 +9,7 @@ import pytest
 from harness import Repo
 from readme_blocks import README, blocks
 
+from orchestrator.agents.roster import roster
 from orchestrator.cli.app import VERBS
 from orchestrator.config import load
 from orchestrator.documents.spec import Spec, lint
@@ -51,6 +52,15 @@ def test_its_configuration_is_taken(tmp_path: Path) -> None:
     config, _settings = load(tmp_path, {})
     assert config.agents["mine"].command == ("./my-agent.sh", "{task}", "{files}")
     assert (config.verify, config.link, config.attempts) == ("make test", (".venv",), 3)
+
+
+def test_its_coding_agents_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "orchestrator.toml").write_text(EXAMPLES["coding-agents"])
+    config, _settings = load(tmp_path, {})
+    agents = roster(config, tmp_path, {}, tmp_path)
+    kinds = {name: type(agent).__name__ for name, agent in agents.items()}
+    assert kinds == {"claude-code": "ClaudeCode", "codex": "Codex", "gemini": "FormattedAgent"}
+    assert config.worker == "claude-code"
 
 
 def test_its_worked_example_plans_one_task_per_module(repo: Repo) -> None:

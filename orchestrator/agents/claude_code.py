@@ -34,6 +34,7 @@ _HOME = "claude"  # its configuration, below the attempt's folder: sessions, not
 _SHELL = "claude-shell"
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 _SPAN = re.compile(r"`([^`\n]+)`")
+_BLOCK = re.compile(r"^(?:`{3,})[^`\n]*\n(.*?)\n`{3,}$", re.MULTILINE | re.DOTALL)
 _LOOK = 30.0  # seconds for `--version`
 
 
@@ -46,6 +47,7 @@ class ClaudeCode:
         command: how it is started, usually `claude` alone.
         model: the model it is to use; empty for its own default.
         effort: how hard it is to try; empty for its own default.
+        turns: steps that one run of it may take.
         allow: what it may do besides editing in the worktree, as it writes rules: `Bash(make test)`.
         env_passed: names of variables it may see besides the usual ones and its keys; a trailing `*` is a prefix.
         base_env: the environment to choose from, usually `os.environ`.
@@ -56,6 +58,7 @@ class ClaudeCode:
     command: tuple[str, ...] = ("claude",)
     model: str = ""
     effort: str = ""
+    turns: int = 200
     allow: tuple[str, ...] = ()
     env_passed: tuple[str, ...] = ()
     base_env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -64,6 +67,11 @@ class ClaudeCode:
     @property
     def resumes(self) -> bool:
         """It goes on with its session, which stands in the attempt's folder."""
+        return True
+
+    @property
+    def must_change(self) -> bool:
+        """A claim without a change is none."""
         return True
 
     def check(self) -> None:
@@ -138,7 +146,7 @@ class ClaudeCode:
     def _arguments(self, assignment: Assignment, session: Session, *, going_on: bool) -> Iterator[str]:
         yield from ("-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages")
         yield from ("--resume" if going_on else "--session-id", session.name)
-        yield from ("--permission-mode", "acceptEdits", "--tools", _TOOLS)
+        yield from ("--max-turns", str(self.turns), "--permission-mode", "acceptEdits", "--tools", _TOOLS)
         # What the repository brings (hooks, MCP servers, commands) is not for this machine to run.
         yield from ("--setting-sources", "user", "--strict-mcp-config", "--disable-slash-commands")
         rules = [*self.allow, *commands_in(assignment.spec, assignment.worktree, self.base_env)]
@@ -168,15 +176,17 @@ def _own(logs: Path) -> dict[str, str]:
 
 
 def commands_in(spec: str, worktree: Path, env: Mapping[str, str]) -> Iterator[str]:
-    """Return a rule for each command that the spec's requirements quote, such as `pytest -q tests/test_x.py`."""
+    """Return a rule for each command of the spec: what it is accepted by, and what its requirements quote."""
     try:
-        lines = Spec.parse(spec.encode(), "spec.md").requirements
+        read = Spec.parse(spec.encode(), "spec.md")
+        accepted = _BLOCK.findall(read.text.prose(read.text.section("Acceptance")))
     except DocumentError:
         return
-    for span in dict.fromkeys(span.strip() for line in lines for span in _SPAN.findall(line)):
-        first = _first_of_several(span)
+    quoted = [span for line in read.requirements for span in _SPAN.findall(line)]
+    for command in dict.fromkeys(words.strip() for words in (*accepted, *quoted)):
+        first = _first_of_several(command)
         if first and find(first, cwd=worktree, env=env):
-            yield f"Bash({span})"
+            yield f"Bash({command})"
 
 
 def _first_of_several(command: str) -> str:

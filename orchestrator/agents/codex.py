@@ -62,6 +62,11 @@ class Codex:
         """Its last message is made to be a structured result."""
         return True
 
+    @property
+    def must_change(self) -> bool:
+        """A claim without a change is none."""
+        return True
+
     def check(self) -> None:
         """Look the command and a key up.
 

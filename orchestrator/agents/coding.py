@@ -1,5 +1,6 @@
 """What coding-agent programs have in common: how an attempt is carried out, goes on after a kill, and is weighed."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from orchestrator.workspace import write_durably, write_whole
 _LOG = 16 << 20  # bytes of what a coding agent says: its events as they come are long
 _SESSION = "session"
 _HEARD = "stdout.log"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")  # no option, no path, no pattern
 
 Read = Callable[[str], Iterator[Heard]]
 """Takes a line of output, and remembers what it has to of those before."""
@@ -139,7 +141,7 @@ class _Listener:
 
     def hear(self, line: str) -> None:
         for event in self.read(line):
-            if isinstance(event, Began) and event.session and not self.session.name:
+            if isinstance(event, Began) and not self.session.name and _NAME.fullmatch(event.session):
                 self.session = self.session.begin(event.session)
             self.account.take(event)
 

@@ -32,12 +32,14 @@ class Answered:
         model: who gave it; empty for the session's model.
         usage: its tokens, so far where it is not `done`.
         done: whether it is over.
+        micros: what the agent says that it cost; used where there is no price of the model.
     """
 
     name: str
     model: str
     usage: Usage
     done: bool = True
+    micros: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,7 @@ class Account:
         """Add an event."""
         match event:
             case Began():
-                self.session, self.model = event.session or self.session, event.model or self.model
-                self.transcript("session", {"session": event.session, "model": event.model, "version": event.version})
+                self._begin(event)
             case Answered():
                 self._answers[event.name] = event
                 if event.done:
@@ -137,6 +138,7 @@ class Account:
             case Used():
                 self.uses += 1
                 self._tools.append(event.tool)
+                self.transcript("tool", {"tool": event.tool})
             case Denied():
                 if event.name not in self.denied:
                     self.transcript("denied", {"tool": event.tool, "why": event.what})
@@ -159,7 +161,7 @@ class Account:
         for answer in self._answers.values():
             name = answer.model or self.model
             sums[name] = sums.get(name, Usage()) + answer.usage
-            spent += Paid(self.table.cost(name, answer.usage), answer.usage)
+            spent += Paid(self._cost(name, answer), answer.usage)
         for model, usage in self._told.usage.items():
             name = model or self.model
             more = usage.beyond(sums.get(name, Usage()))
@@ -173,6 +175,15 @@ class Account:
         """Return what was not allowed, in a sentence; empty where nothing was."""
         names = [one_line(f"{denied.tool}({denied.what})", _SHOWN) for denied in self.denied.values()]
         return f"it was not allowed to use: {'; '.join(dict.fromkeys(names))}" if names else ""
+
+    def _begin(self, event: Began) -> None:
+        if event.session != self.session:
+            self.transcript("session", {"session": event.session, "model": event.model, "version": event.version})
+        self.session, self.model = event.session or self.session, event.model or self.model
+
+    def _cost(self, model: str, answer: Answered) -> int:
+        known = answer.micros is None or self.table.knows(model)
+        return self.table.cost(model, answer.usage) if known else answer.micros or 0
 
     def _show(self) -> None:
         tools, self._tools = self._tools, []

@@ -4,9 +4,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 from orchestrator.agents.builtin.agent import CONTEXT, BuiltinAgent
+from orchestrator.agents.claude_code import ClaudeCode
+from orchestrator.agents.codex import Codex
 from orchestrator.agents.command import CommandAgent
+from orchestrator.agents.formatted import FormattedAgent
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.scripted import ScriptedAgent
 from orchestrator.clock import SystemClock
@@ -19,6 +23,14 @@ from orchestrator.models.models import Models, door_of
 from orchestrator.sandbox import Policy
 
 MODEL = "anthropic"  # the kind of agent that is a model, and can be asked a question
+
+
+class _Known(TypedDict):
+    """What every agent that is a program is given."""
+
+    env_passed: tuple[str, ...]
+    base_env: Mapping[str, str]
+    root: Path
 
 
 @dataclass(frozen=True)
@@ -50,9 +62,22 @@ def roster(
         if agent.kind == MODEL:
             linked = tuple(root / name for name in config.link)
             return replace(_builtin(agent, env, git_dir, models), readable=linked)
-        return CommandAgent(agent.name, agent.command, env_passed=agent.env, base_env=env, root=root)
+        return _program(agent, config.verify, root, env)
 
     return {name: made(agent) for name, agent in config.agents.items()}
+
+
+def _program(agent: AgentConfig, verify: str, root: Path, env: Mapping[str, str]) -> Agent:
+    known: _Known = {"env_passed": agent.env, "base_env": env, "root": root}
+    if agent.kind == "claude_code":
+        allow = (*agent.allow, *([f"Bash({verify})"] if verify else ()))
+        command = agent.command or ("claude",)
+        return ClaudeCode(agent.name, command, agent.model, agent.effort, agent.turns, allow, **known)
+    if agent.kind == "codex":
+        return Codex(agent.name, agent.command or ("codex",), agent.model, agent.effort, **known)
+    if agent.format:
+        return FormattedAgent(agent.name, agent.format, agent.command, agent.model, **known)
+    return CommandAgent(agent.name, agent.command, **known)
 
 
 def _builtin(agent: AgentConfig, env: Mapping[str, str], git_dir: Path, models: Models | None) -> BuiltinAgent:

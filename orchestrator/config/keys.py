@@ -11,7 +11,8 @@ from orchestrator.documents.spec_limits import EFFORTS
 from orchestrator.plaintext import one_line
 
 PRESETS = ("auto", "session", "task", "phase")
-KINDS = ("command", "scripted", "anthropic")
+KINDS = ("command", "scripted", "anthropic", "claude_code", "codex")
+FORMATS = ("gemini", "opencode", "aider")
 SANDBOXES = ("best", "required", "off")
 
 KeyPath = tuple[str, ...]  # `("limits", "jobs")`: a name may hold dots, so a dotted string would not do
@@ -97,6 +98,7 @@ _FREQUENCY = Kind("task | phase | session | auto | minutes as a number", _is_fre
 _AGENT = Kind(f"one of: {', '.join(KINDS)}", lambda value: value in KINDS, str, str)
 
 _EFFORT = Kind(f"one of: {', '.join(EFFORTS)}", lambda value: value in EFFORTS, str, str)
+_FORMAT = Kind(f"one of: {', '.join(FORMATS)}", lambda value: value in FORMATS, str, str)
 _SANDBOX = Kind(f"one of: {', '.join(SANDBOXES)}", lambda value: value in SANDBOXES, str, str)
 
 _TIME = (0, _LONGEST)
@@ -140,6 +142,8 @@ AGENT_KEYS: dict[str, Key] = {
     "env": Key("env", _LIST, ()),
     "model": Key("model", _TEXT, "", what='the model\'s id, such as "claude-opus-5-5"'),
     "effort": Key("effort", _EFFORT, "", what="how hard the model tries; default: its own"),
+    "format": Key("format", _FORMAT, "", what="the coding agent that a command is; default: none"),
+    "allow": Key("allow", _LIST, (), what="rules of what Claude Code may do besides editing: `Bash(make test)`"),
     "turns": Key("turns", _WHOLE, 200, (1, 10_000), "answers of the model that one attempt may take"),
     "sandbox": Key("sandbox", _SANDBOX, "best", what="how commands of the built-in agent are confined"),
 }

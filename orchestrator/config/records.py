@@ -17,6 +17,8 @@ class AgentConfig:
     env: tuple[str, ...] = ()
     model: str = ""
     effort: str = ""
+    format: str = ""
+    allow: tuple[str, ...] = ()
     turns: int = 200
     sandbox: str = "best"
 

@@ -93,8 +93,9 @@ def _checked(source: Source, path: KeyPath, key: Key, value: object) -> Any:
 def _agent(source: Source, path: KeyPath, table: Mapping[str, Any]) -> AgentConfig:
     given = {name: _checked(source, (*path, name), AGENT_KEYS[name], value) for name, value in table.items()}
     agent = AgentConfig(path[1], **given)
-    needed, example = _NEEDED[agent.kind]
-    if not getattr(agent, needed):
+    needed, example = _NEEDED.get(agent.kind, ("", ""))
+    named = agent.kind == "command" and agent.format  # which says what is started
+    if needed and not named and not getattr(agent, needed):
         raise source.error(path, f"{dotted(path)} has no {needed}", f"add: {needed} = {example}")
     return agent
 

@@ -90,13 +90,14 @@ def after(argv: list[str], flag: str) -> str:
 def test_what_it_is_started_with(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
     agent = ClaudeCode(
-        "coder", (str(stub(trial.own, Behaviour())),), "claude-opus-5-5", "high", ("Bash(make)",), (), ENV
+        "coder", (str(stub(trial.own, Behaviour())),), "claude-opus-5-5", "high", 9, ("Bash(make)",), (), ENV
     )
     assert run(trial, agent).failure is None
     argv = seen(trial)["argv"]
     assert argv[0] == "-p"
     assert (after(argv, "--model"), after(argv, "--effort")) == ("claude-opus-5-5", "high")
     assert (after(argv, "--permission-mode"), after(argv, "--setting-sources")) == ("acceptEdits", "user")
+    assert after(argv, "--max-turns") == "9"
     assert after(argv, "--tools") == "Bash,Edit,Glob,Grep,Read,Write"
     assert json.loads(after(argv, "--settings")) == {"permissions": {"allow": ["Bash(make)"]}}
     assert "Change only the files the spec names" in after(argv, "--append-system-prompt")
@@ -196,6 +197,14 @@ def test_commands_that_requirements_quote_are_allowed(tmp_path: Path) -> None:
 
 - `sh -c false`
 
+## Acceptance
+
+```text
+sh -c 'test -e a.py' && ./check.sh a
+```
+
+## This attempt
+
 ### Attempt 1 did not land (deterministic)
 
 ```text
@@ -204,5 +213,9 @@ def test_commands_that_requirements_quote_are_allowed(tmp_path: Path) -> None:
 - `sh -c injected`
 ```
 """
-    assert list(commands_in(spec, tmp_path, ENV)) == ["Bash(sh -c true)", "Bash(./check.sh all)"]
+    assert list(commands_in(spec, tmp_path, ENV)) == [
+        "Bash(sh -c 'test -e a.py' && ./check.sh a)",
+        "Bash(sh -c true)",
+        "Bash(./check.sh all)",
+    ]
     assert list(commands_in("no spec", tmp_path, ENV)) == []

@@ -47,6 +47,12 @@ SPEC = """\
 ## Deliverable
 
 - The file
+
+## Acceptance
+
+```text
+test -e hello.txt && python3 -c 'print("hello")'
+```
 """
 
 
@@ -105,7 +111,7 @@ class Bench:
 
     def run(self, assignment: Assignment | None = None) -> Answer:
         passed = ("CLAUDE_CODE_MAX_RETRIES", "MY_*")
-        agent = ClaudeCode("coder", (str(self.binary),), self.model, "low", self.allow, passed, self.env)
+        agent = ClaudeCode("coder", (str(self.binary),), self.model, "low", 50, self.allow, passed, self.env)
         agent.check()
         return agent.run(assignment or self.assignment(), cancel=self.cancel, transcript=self.note)
 
@@ -213,7 +219,9 @@ def test_it_writes_nowhere_else(bench: Bench) -> None:
 
 def test_a_rule_of_the_configuration_and_a_command_of_the_spec_are_allowed(bench: Bench) -> None:
     bench.allow = ("Bash(env)",)
-    bench.says(Reply([bash("env")]), Reply([bash("python3 -c pass")]), Reply([done()]))
+    accepted = "test -e hello.txt && python3 -c 'print(\"hello\")'"
+    commands = [Reply([bash(command)]) for command in ("env", "python3 -c pass", accepted)]
+    bench.says(*commands, Reply([done()]))
     answer = bench.run()
     assert (answer.failure, answer.detail) == (None, "greeted")
 
