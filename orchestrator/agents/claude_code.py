@@ -5,7 +5,7 @@ import re
 import shlex
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from orchestrator.agents.claude_stream import ClaudeStream
 from orchestrator.agents.coding import Read, Session, carry_out, prompt
 from orchestrator.agents.program import refuse_missing, surroundings
 from orchestrator.agents.protocol import Answer, Assignment, Transcript
+from orchestrator.budget import MICROS
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import DocumentError, Exit, OrchestratorError
 from orchestrator.process import Limits, environment, find, run
@@ -49,6 +50,7 @@ class ClaudeCode:
         effort: how hard it is to try; empty for its own default.
         turns: steps that one run of it may take.
         allow: what it may do besides editing in the worktree, as it writes rules: `Bash(make test)`.
+        left: the micros that may still be spent on a task; None where there is no limit.
         env_passed: names of variables it may see besides the usual ones and its keys; a trailing `*` is a prefix.
         base_env: the environment to choose from, usually `os.environ`.
         root: the repository; a relative command is looked for here.
@@ -60,6 +62,7 @@ class ClaudeCode:
     effort: str = ""
     turns: int = 200
     allow: tuple[str, ...] = ()
+    left: Callable[[str], int | None] = lambda _task: None
     env_passed: tuple[str, ...] = ()
     base_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     root: Path = Path()
@@ -153,6 +156,8 @@ class ClaudeCode:
         yield from ("--settings", json.dumps({"permissions": {"allow": rules}}))
         yield from ("--json-schema", json.dumps(SCHEMA))
         yield from ("--append-system-prompt", render.text("prompts/coding-system.md.j2", {}))
+        if (left := self.left(assignment.task)) is not None:
+            yield from ("--max-budget-usd", f"{max(1, left) / MICROS:f}")
         if model := assignment.model or self.model:
             yield from ("--model", model)
         if effort := assignment.effort or self.effort:

@@ -112,6 +112,8 @@ def _by_model(told: object) -> Usage:
 def _failure(found: Mapping[str, Any], said: str) -> Failure:
     if text(found, "stop_reason") == "refusal":
         return Failure.DETERMINISTIC
+    if text(found, "subtype") == "error_max_budget_usd":
+        return Failure.QUOTA
     if status := count(found, "api_error_status"):
         return of_status(status, "", said)
     if _LOGIN.search(said):

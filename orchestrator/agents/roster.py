@@ -62,17 +62,19 @@ def roster(
         if agent.kind == MODEL:
             linked = tuple(root / name for name in config.link)
             return replace(_builtin(agent, env, git_dir, models), readable=linked)
-        return _program(agent, config.verify, root, env)
+        return _program(agent, config.verify, root, env, models)
 
     return {name: made(agent) for name, agent in config.agents.items()}
 
 
-def _program(agent: AgentConfig, verify: str, root: Path, env: Mapping[str, str]) -> Agent:
+def _program(agent: AgentConfig, verify: str, root: Path, env: Mapping[str, str], models: Models | None) -> Agent:
     known: _Known = {"env_passed": agent.env, "base_env": env, "root": root}
     if agent.kind == "claude_code":
         allow = (*agent.allow, *([f"Bash({verify})"] if verify else ()))
-        command = agent.command or ("claude",)
-        return ClaudeCode(agent.name, command, agent.model, agent.effort, agent.turns, allow, **known)
+        made = ClaudeCode(
+            agent.name, agent.command or ("claude",), agent.model, agent.effort, agent.turns, allow, **known
+        )
+        return replace(made, left=models.purse.left) if models else made
     if agent.kind == "codex":
         return Codex(agent.name, agent.command or ("codex",), agent.model, agent.effort, **known)
     if agent.format:

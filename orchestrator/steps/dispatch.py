@@ -102,6 +102,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     )
     if order.agent.resumes and answer.failure in _PASSING:
         project.say("attempt.paused", order.task, order.number, failure=answer.failure, why=answer.detail)
+        _account(project, order.task, order.number, answer)
         return Paused(order.task, order.number, answer)
     with project.register.coming():
         _write_answer(folder, answer)
@@ -233,9 +234,16 @@ class _Origin:
     must_change: bool = False
 
 
+def _account(project: Project, task: str, number: int, answer: Answer) -> Paid:
+    """Count what an attempt has cost so far, and return it.
+
+    What went through our own door is known to the micro, also of an agent that was killed before it could say.
+    """
+    return project.models.purse.account("worker", task, number, Paid(answer.micros, answer.usage))
+
+
 def _attempt(project: Project, origin: _Origin, answer: Answer) -> Attempt:
-    # What went through our own door is known to the micro, also of an agent that was killed before it could say.
-    paid = project.models.purse.account("worker", origin.task, origin.number, Paid(answer.micros, answer.usage))
+    paid = _account(project, origin.task, origin.number, answer)
     return Attempt(
         task=origin.task,
         number=origin.number,

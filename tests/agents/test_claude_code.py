@@ -90,14 +90,22 @@ def after(argv: list[str], flag: str) -> str:
 def test_what_it_is_started_with(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
     agent = ClaudeCode(
-        "coder", (str(stub(trial.own, Behaviour())),), "claude-opus-5-5", "high", 9, ("Bash(make)",), (), ENV
+        "coder",
+        (str(stub(trial.own, Behaviour())),),
+        "claude-opus-5-5",
+        "high",
+        9,
+        ("Bash(make)",),
+        lambda _task: 1_500_000,
+        (),
+        ENV,
     )
     assert run(trial, agent).failure is None
     argv = seen(trial)["argv"]
     assert argv[0] == "-p"
     assert (after(argv, "--model"), after(argv, "--effort")) == ("claude-opus-5-5", "high")
     assert (after(argv, "--permission-mode"), after(argv, "--setting-sources")) == ("acceptEdits", "user")
-    assert after(argv, "--max-turns") == "9"
+    assert (after(argv, "--max-turns"), after(argv, "--max-budget-usd")) == ("9", "1.500000")
     assert after(argv, "--tools") == "Bash,Edit,Glob,Grep,Read,Write"
     assert json.loads(after(argv, "--settings")) == {"permissions": {"allow": ["Bash(make)"]}}
     assert "Change only the files the spec names" in after(argv, "--append-system-prompt")

@@ -123,7 +123,7 @@ def test_a_failure_of_the_api_is_classed(facts: Mapping[str, Any], failure: Fail
     ("subtype", "reason", "failure"),
     [
         ("error_max_turns", "max_turns", Failure.DETERMINISTIC),
-        ("error_max_budget_usd", "budget_exhausted", Failure.DETERMINISTIC),
+        ("error_max_budget_usd", "budget_exhausted", Failure.QUOTA),
         ("error_max_structured_output_retries", "structured_output_retry_exhausted", Failure.DETERMINISTIC),
         ("error_during_execution", None, Failure.TRANSIENT),
     ],

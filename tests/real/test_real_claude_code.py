@@ -111,7 +111,8 @@ class Bench:
 
     def run(self, assignment: Assignment | None = None) -> Answer:
         passed = ("CLAUDE_CODE_MAX_RETRIES", "MY_*")
-        agent = ClaudeCode("coder", (str(self.binary),), self.model, "low", 50, self.allow, passed, self.env)
+        program = (str(self.binary),)
+        agent = ClaudeCode("coder", program, self.model, "low", allow=self.allow, env_passed=passed, base_env=self.env)
         agent.check()
         return agent.run(assignment or self.assignment(), cancel=self.cancel, transcript=self.note)
 

@@ -123,3 +123,19 @@ def test_an_api_that_is_down_for_a_while_costs_no_attempt(project: Repo, fake: F
     project.run("run", timeout=120)
     assert project.landed() == ["greet"]
     assert "Attempt: 1" in project.git("log", "-1", "--format=%B", "--grep=Task: greet")
+
+
+def test_a_budget_that_is_spent_waits_for_a_person_and_then_goes_on(project: Repo, fake: FakeAPI) -> None:
+    look = Reply([ToolUse("Read", {"file_path": "wait.sh"})])
+    going_on = [look, write("hello\n"), Reply([DONE])]
+    fake.script = Script([Rule("GREETING", [look, look, look, Reply([DONE])]), Rule(CONTINUED, going_on)])
+    said = project.run("run", "--budget", "0.01", code=3, timeout=120)
+    assert "budget" in said.out + said.err
+    before = len(paid(fake))
+    assert before == 1, "the program is told what is left, and stops behind the first answer that goes over it"
+    assert project.landed() == []
+
+    project.run("run", "--budget", "5", timeout=120)
+    assert project.landed() == ["greet"]
+    assert len(paid(fake)) == before + 3
+    assert "Attempt: 1" in project.git("log", "-1", "--format=%B", "--grep=Task: greet")
