@@ -5,11 +5,17 @@ from collections.abc import Sequence
 
 # C0 without tab and newline, DEL, C1, line/paragraph separators, and the bidirectional controls of "Trojan Source".
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# A terminal's own sequences go whole: of a colour nothing is to stay but the text it was for.
+_SEQUENCES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"  # CSI: colours, the cursor
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"  # OSC: titles, links
+    r"|\x1b[()*+][0-9A-Za-z]"  # character sets
+)
 
 
 def safe_text(text: str) -> str:
     """Return `text` without the characters that can move a cursor, hide words or forge a line."""
-    cleaned = _UNSAFE.sub("", text.replace("\r\n", "\n"))
+    cleaned = _UNSAFE.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n")))
     return cleaned.encode("utf-8", "replace").decode("utf-8")
 
 
