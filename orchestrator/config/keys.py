@@ -109,7 +109,7 @@ KEYS: dict[str, Key] = {
     "workflow.phases": Key("phases", _LIST, (), what="own phases in order; default: the state file's table"),
     "roles.worker": Key("worker", _TEXT, "", what="the agent that carries out specs; default: the only one there is"),
     "roles.planner": Key("planner", _TEXT, "", what="the agent of kind anthropic that plans; default: the only one"),
-    "plan.reading": Key("reading", _WHOLE, 3000, (500, 200_000), "tokens of the repository that the planner reads"),
+    "plan.reading": Key("reading", _WHOLE, 4000, (500, 200_000), "tokens of the repository that the planner reads"),
     "roles.reviewer": Key("reviewer", _TEXT, "", what="an agent of kind anthropic that judges changes; default: none"),
     "roles.resolver": Key("resolver", _TEXT, "", what="an agent of kind anthropic that merges; default: none"),
     "review.phases": Key("review_phases", _LIST, (), what="phases whose changes the reviewer judges; default: all"),

@@ -15,6 +15,7 @@ from bench import growth as growths
 from bench import landing as landings
 from bench import peers as others
 from bench import processes as counting
+from bench import tokens as leaders
 from bench.report import Report, machine
 
 _CALLS = 5  # of a verb: one takes well under a second
@@ -139,6 +140,14 @@ def many(call: Call, agents: int, rounds: int, seconds: float, files: int) -> No
 def processes(call: Call, size: int, files: int) -> None:
     """Git processes a task, by verb."""
     call.measure(lambda place, _: counting.processes(place, size, files))
+
+
+@main.command()
+@click.option("--size", "sizes", type=int, multiple=True, default=(5, 10, 20, 40), show_default=True)
+@click.pass_obj
+def tokens(call: Call, sizes: tuple[int, ...]) -> None:
+    """Leader tokens of a project of so many specs, beside one growing conversation."""
+    call.measure(lambda place, _: leaders.tokens(place, sizes))
 
 
 if __name__ == "__main__":

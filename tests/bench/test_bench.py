@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import crowd, cycle, growth, keeping, landing, peers, processes, projects
+from bench import crowd, cycle, growth, keeping, landing, peers, processes, projects, tokens
 from bench.__main__ import main
 from bench.report import Report, machine
 from bench.watching import Look, Ran, Told, WrongError, watched
@@ -76,6 +76,16 @@ def test_git_processes_are_counted_by_verb(tmp_path: Path) -> None:
     counts = {row["verb"]: row["cycle"] for row in report.rows}
     assert counts["worktree"] == 3  # one for each task, one for verify
     assert counts["all"] == sum(counts.values()) - counts["all"]
+
+
+def test_leading_takes_few_tokens_and_few_more_with_each_spec(tmp_path: Path) -> None:
+    """At eleven specs one more question has begun, so that each further one is as dear as it gets."""
+    report = tokens.tokens(tmp_path, [5, 11])
+    few, conversation, more, _ = report.rows
+    assert (few["case"], few["specs"], more["specs"]) == ("orchestrator", 5, 11)
+    assert few["tokens"] <= 15_000
+    assert more["each further spec"] <= 600
+    assert conversation["ratio"] > 5
 
 
 def test_a_landing_that_left_a_task_out_is_refused(tmp_path: Path) -> None:
