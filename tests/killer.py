@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator import workspace
 from orchestrator.cli import app
+from orchestrator.leader.planner import memory
 from orchestrator.repo import git, worktrees
 from orchestrator.steps import dispatch, verify
 
@@ -44,7 +45,7 @@ git.Fed.write = around(git.Fed.write)
 git.Fed.finish = around(git.Fed.finish)
 worktrees.bring = around(worktrees.bring)
 worktrees.clean = around(worktrees.clean)
-for room in (workspace, verify):
+for room in (workspace, verify, memory):
     room.write_durably = around(room.write_durably)
 dispatch.write_whole = around(dispatch.write_whole)
 

@@ -39,7 +39,9 @@ README.md:
 # Shop
 ```
 
-The project's own check, run on every change before it lands: ```text
+The project's own check, run on every change before it lands:
+
+```text
 pytest -q
 ```
 
@@ -52,7 +54,9 @@ SPECS = """\
 The shop learns to add.
 ```
 
-The project's own check, run on every change before it lands: ```text
+The project's own check, run on every change before it lands:
+
+```text
 pytest -q
 ```
 
@@ -139,9 +143,8 @@ def test_what_a_repository_says_stays_within_its_fence(text: str) -> None:
     inside = ""
     outside: list[str] = []
     for line in asked.split("\n"):
-        fence = line.removeprefix("The project's own check, run on every change before it lands: ")
-        if not inside and fence.startswith("```"):
-            inside = fence.removesuffix("text")
+        if not inside and line.startswith("```"):
+            inside = line.removesuffix("text")
         elif inside and line == inside:
             inside = ""
         elif not inside:

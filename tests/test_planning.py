@@ -1,15 +1,19 @@
 """`plan` through the public door: a goal becomes a commit that waits; a kill, a bad answer, a fault, a plan under way."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from harness import Repo
 from planned import OUTLINE_MARK, SPECS_MARK, Json, outline, script, shop, spec, specs_of, task, wanted
+from test_kill import copied_dirty, kill_at
 
 from orchestrator.testing import FakeAPI, Fault, Reply, Request, Rule, Script, Structured
 
@@ -195,6 +199,52 @@ def killed_at(repo: Repo, fake: FakeAPI, plan: Json, answered: int) -> None:
 
     fake.script = Script(otherwise=answer)
     assert started.wait(60) == -signal.SIGKILL
+
+
+def twin(repo: Repo, root: Path) -> Repo:
+    """A copy that asks the same model."""
+    copy = copied_dirty(repo, root)
+    copy.env |= {name: value for name, value in repo.env.items() if name.startswith("ANTHROPIC_")}
+    return copy
+
+
+def test_killed_anywhere_the_same_call_again_brings_one_plan(made: Repo, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    with model(made, script(PLAN)) as fake:
+        assert kill_at(twin(made, tmp_path / "whole"), 0, count, ("plan", GOAL)) == 0
+        boundaries, steps = int(count.read_text()), int(os.environ.get("KILL_STEPS", "24")) // 2
+        for number in sorted({1 + part * boundaries // steps for part in range(steps)}):
+            repo = twin(made, tmp_path / str(number))
+            at = len(fake.requests)
+            assert kill_at(repo, number, None, ("plan", GOAL)) in {-signal.SIGKILL, 0}
+            repo.run("plan", GOAL)
+            assert len(fake.requests) - at <= 3, f"killed at {number} of {boundaries}"
+            assert repo.git("log", "--format=%s").split("\n") == [f"plan: {GOAL}", "a shop", "first"]
+            assert repo.read("TODO.md").count("\n- [ ]") == 3
+            assert repo.git("status", "--porcelain") == ""
+            assert [*(repo.root / ".orchestrator").glob("planning")] == []
+            assert [*(repo.root / ".orchestrator/worktrees").glob("*")] == []
+            shutil.rmtree(repo.root)
+
+
+def test_ctrl_c_ends_a_planning_at_once_and_keeps_what_it_has(made: Repo) -> None:
+    with model(made, script(PLAN)) as fake:
+        fake.fail(Fault.HANG, when=SPECS_MARK)
+        started = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", "plan", GOAL],
+            cwd=made.root,
+            env=made.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert fake.wait(2, 60)
+        started.send_signal(signal.SIGINT)
+        _, said = started.communicate(timeout=60)
+        assert (started.returncode, "what was answered is kept" in said) == (130, True)
+        fake.heal()
+        made.run("plan")
+        assert asked(fake) == ["outline", "specs", "specs"]
 
 
 @pytest.mark.parametrize(

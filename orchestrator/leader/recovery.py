@@ -10,7 +10,7 @@ from orchestrator.process import reap
 from orchestrator.repo import heal
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.worktrees import remove_tree
-from orchestrator.steps import dispatch
+from orchestrator.steps import dispatch, trial
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS
 from orchestrator.steps.verify import drop_unfit
@@ -43,6 +43,7 @@ def recover(project: Project) -> Findings:
     _worktrees(project, found)
     project.worktrees.close()
     drop_unfit(project)
+    trial.clear(project)
     project.worktrees.sweep()
     _say(project, found)
     return found

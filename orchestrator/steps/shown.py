@@ -14,15 +14,19 @@ def approval(git: Git, commit: str, gate: Gate) -> str:
     return f"orchestrator approve {gate.name}" + ("" if here == gate.tree else f" --tree {here[:SHORT]}")
 
 
+def waits(gate: Gate | None) -> str:
+    """Return what a shut gate keeps from starting, in a sentence; empty where none is shut."""
+    if gate is None or not gate.shut:
+        return ""
+    return f"checkpoint {gate.name} waits for a person: nothing starts before it is approved"
+
+
 def refuse_shut(gate: Gate | None) -> None:
     """Refuse to start anything while a gate is shut.
 
     Raises:
         OrchestratorError: it is.
     """
-    if gate is not None and gate.shut:
-        raise OrchestratorError(
-            f"checkpoint {gate.name} waits for a person: nothing starts before it is approved",
-            hint="orchestrator status   # shows what waits, and how to answer",
-            code=Exit.WAITING,
-        )
+    if waits(gate):
+        hint = "orchestrator status   # shows what waits, and how to answer"
+        raise OrchestratorError(waits(gate), hint=hint, code=Exit.WAITING)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator import process, sandbox
 from orchestrator.plaintext import listed
-from orchestrator.sandbox import Chosen, Ground
+from orchestrator.sandbox import Chosen, Ground, Policy
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import prepare
 
@@ -68,6 +68,12 @@ class Trial:
         return "" if self.cancel.is_set() else why_not(command, ended)
 
 
+def clear(project: Project) -> None:
+    """Remove the worktree that a kill may have left."""
+    if (project.folders.worktrees / NAME).exists():
+        project.worktrees.remove(NAME)
+
+
 def why_not(command: str, ended: process.Ended) -> str:
     """Return why a command that ended so did not run, empty where it did. Pure."""
     words = ended.last_lines(_LINES)
@@ -85,14 +91,14 @@ def why_not(command: str, ended: process.Ended) -> str:
 
 
 @contextmanager
-def trial(project: Project, commit: str, cancel: threading.Event) -> Iterator[Trial]:
+def trial(project: Project, commit: str, policy: Policy, cancel: threading.Event) -> Iterator[Trial]:
     """Make the worktree, set up as verify's is, and remove it at the end.
 
     Raises:
-        OrchestratorError: `verify.setup` failed.
+        OrchestratorError: `verify.setup` failed, or the sandbox that `policy` requires is not there.
     """
     found = sandbox.probe(project.env)
-    chosen = sandbox.choose(sandbox.DEFAULT, found)
+    chosen = sandbox.choose(policy, found)
     env = sandbox.environment(project.env)
     linked = [(project.place.root / name).resolve() for name in project.config.link]
     project.guard.start()

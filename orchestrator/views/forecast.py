@@ -20,6 +20,7 @@ from orchestrator.repo.history import ledger
 from orchestrator.repo.refs import head
 from orchestrator.repo.trees import blobs, entries
 from orchestrator.steps.claim import claims
+from orchestrator.steps.shown import waits
 from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in
 from orchestrator.workspace import read_own
 
@@ -114,7 +115,8 @@ def forecast(git: Git, root: Path, config: Config, journal: Path, until: str = "
         | {task: f"claimed by {who}" for task, who in taken.items()},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
-        problems=_shut(now) + [f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
+        problems=[*filter(None, [waits(now.ledger.gate)])]
+        + [f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
         estimate=_estimate(attempts, now.ledger.landed, len(chosen) + len(later), config.budget, journal),
     )
 
@@ -209,15 +211,6 @@ def _held_up(plan: Plan, task: str, busy: Sequence[str]) -> str:
     known = [other for other in busy if other in plan.specs]
     meets = next((other for other in known if planning.overlap(plan.specs[task], plan.specs[other])), "")
     return f"shares files with {meets}" if meets else "a free slot"
-
-
-def _shut(now: Situation) -> list[str]:
-    gate = now.ledger.gate
-    return (
-        [f"checkpoint {gate.name} waits for a person: nothing starts before it is approved"]
-        if gate and gate.shut
-        else []
-    )
 
 
 def _no_agent(name: str, config: Config) -> str:

@@ -3,6 +3,7 @@
 from orchestrator.brief import Documents
 from orchestrator.documents.checkpoint import Checkpoint
 from orchestrator.errors import DocumentError
+from orchestrator.steps.shown import waits
 from orchestrator.views.glance import Sources, checkpoint_path, look, own_bytes, phase, read_text, workflow
 from orchestrator.views.work import Work, work
 
@@ -28,7 +29,7 @@ def documents(sources: Sources) -> Documents | None:
         checkpoint_path=path,
         conventions=conventions.decode("utf-8", "replace"),
         conventions_path=source,
-        notes=_notes(work(sources)),
+        notes=[*filter(None, [waits(now.ledger.gate)]), *_notes(work(sources))],
     )
 
 

@@ -81,7 +81,8 @@ def _open(known: Known, name: str) -> str:
     task, spec = known.plan.tasks[name], known.plan.specs.get(name)
     after = f" (after {', '.join(task.after)})" if task.after else ""
     files = f" [{', '.join(file.path for file in spec.files)}]" if spec else " [no spec yet]"
-    return f"{name}: {task.title}{after}{files}"
+    remark = f"; {known.remarks[name]}" if name in known.remarks else ""
+    return f"{name}: {task.title}{after}{files}{remark}"
 
 
 def specs(

@@ -27,6 +27,7 @@ class Known:
         todo: TODO.md as it stands; None where there is none.
         landed: the tasks that have landed: they stay as they are.
         open: the tasks that are neither landed nor dropped, in order.
+        remarks: what else is to be known of some of these.
     """
 
     files: frozenset[str]
@@ -35,6 +36,7 @@ class Known:
     todo: Todo | None = None
     landed: frozenset[str] = field(default_factory=frozenset)
     open: tuple[str, ...] = ()
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     def phases_with(self, named: Sequence[str]) -> tuple[str, ...]:
         """Return the phases of a plan whose tasks belong to the `named` ones."""

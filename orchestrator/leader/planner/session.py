@@ -16,6 +16,8 @@ from orchestrator.leader.recovery import recover
 from orchestrator.plaintext import one_line
 from orchestrator.repo.history import REJECTED, WAITS, Gate, walk
 from orchestrator.repo.trees import entries, tree_of
+from orchestrator.sandbox import Policy
+from orchestrator.steps.claim import claims
 from orchestrator.steps.planned import Decision, write_plan
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import TODO, Library, Situation, situation
@@ -78,7 +80,7 @@ def _draft(
     matter = _matter(project, there, now, goal)
     facts = (tree_of(project.git, base), asdict(agent), project.config.verify, project.config.reading, matter.refused)
     kept = Memory.of(project.folders, goal, *facts)
-    with trial(project, base, cancel) as tried:
+    with trial(project, base, Policy(agent.sandbox), cancel) as tried:
         planning = Planning(
             agent=agent,
             models=project.models,
@@ -106,17 +108,19 @@ def _matter(project: Project, there: Repository, now: Situation | None, goal: st
     return Matter(
         goal=goal,
         sight=there.look(goal, config.reading),
-        known=_known(config.phases, there, now),
+        known=_known(project, there, now),
         verify=config.verify,
         refused=gate.why if gate and gate.verdict == REJECTED else "",
     )
 
 
-def _known(phases: tuple[str, ...], there: Repository, now: Situation | None) -> Known:
-    files = frozenset(there.paths())
+def _known(project: Project, there: Repository, now: Situation | None) -> Known:
+    files, phases = frozenset(there.paths()), project.config.phases
     if now is None:
         return Known(files, phases)
     fixed = now.plan.phases if now.plan.tasks or now.state else phases
+    dead = dict.fromkeys(now.standing().dead, "a dead letter: its attempts are spent")
+    taken = {task: f"claimed by {claim.who}" for task, claim in claims(project.git).items()}
     return Known(
         files=files,
         phases=fixed,
@@ -124,6 +128,7 @@ def _known(phases: tuple[str, ...], there: Repository, now: Situation | None) ->
         todo=now.todo,
         landed=frozenset(now.landed),
         open=tuple(now.standing().unsettled(now.plan.tasks)),
+        remarks={**dead, **taken},
     )
 
 
