@@ -14,6 +14,7 @@ REAL = dict(os.environ)  # before any fixture hides the home directory: it may s
 CACHE = Path(REAL.get("XDG_CACHE_HOME") or Path(REAL["HOME"]) / ".cache") / "orchestrator-tests"
 CLAUDE_CODE = "2.1.329"
 CODEX = "0.169.0"
+AIMOCK = "1.43.0"
 OPENCODE = "1.18.33"
 _INSTALLING = 300  # seconds
 
@@ -34,6 +35,11 @@ def codex() -> Path:
 def opencode() -> Path:
     """The binary of OpenCode; the test is skipped, with the reason, where it cannot be had."""
     return _installed("opencode-ai", OPENCODE, f"node_modules/opencode-{_system()}-{_machine()}/bin/opencode")
+
+
+def aimock() -> Path:
+    """The command of aimock, a fake of models' APIs that nobody here wrote; Node runs it."""
+    return _installed("@copilotkit/aimock", AIMOCK, "node_modules/@copilotkit/aimock/dist/cli.js")
 
 
 def _system() -> str:
