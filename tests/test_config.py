@@ -262,6 +262,7 @@ verify.setup = ""                        # default
 verify.copy = ["x", "y"]                 # environment
 verify.link = []                         # default
 verify.timeout = 1800.0                  # default
+verify.sandbox = "off"                   # default
 verify.env = []                          # default
 limits.jobs = 3                          # orchestrator.toml:1
 limits.attempts = 3                      # default

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from orchestrator.budget import Limits, micros
@@ -23,6 +24,7 @@ from orchestrator.repo.refs import head
 from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
 from orchestrator.steps.project import Project
+from orchestrator.steps.verify import confinement
 from orchestrator.workspace import Folders, instance_lock
 
 
@@ -68,6 +70,7 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
                 lock=lock,
                 tell=tell,
                 models=models,
+                confined=cache(lambda: confinement(config, place, env)),
             )
         finally:
             models.purse.close()

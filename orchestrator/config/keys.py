@@ -118,6 +118,7 @@ KEYS: dict[str, Key] = {
     "verify.copy": Key("copy", _LIST, (), what="ignored files to copy into each worktree"),
     "verify.link": Key("link", _LIST, (), what="ignored files or folders to symlink into each worktree"),
     "verify.timeout": Key("verify_timeout", _NUMBER, 1800.0, (0.1, _LONGEST), "seconds"),
+    "verify.sandbox": Key("verify_sandbox", _SANDBOX, "off", what="how verify.command is confined"),
     "verify.env": Key("verify_env", _LIST, (), what="environment variables verify may see"),
     "limits.jobs": Key("jobs", _WHOLE, 4, (1, 256), "attempts at once"),
     "limits.attempts": Key("attempts", _WHOLE, 3, (1, 20), "attempts that may fail before a task is a dead letter"),

@@ -41,6 +41,7 @@ class Config:
     copy: tuple[str, ...]
     link: tuple[str, ...]
     verify_timeout: float
+    verify_sandbox: str
     verify_env: tuple[str, ...]
     jobs: int
     attempts: int

@@ -1,6 +1,6 @@
 """One project as the steps see it: its doors, opened once and handed round."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.clock import Clock
@@ -13,6 +13,7 @@ from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place
 from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
+from orchestrator.sandbox import Confinement
 from orchestrator.workspace import Folders, Lock
 
 
@@ -34,6 +35,7 @@ class Project:
         lock: the held instance lock.
         tell: who listens to what happens.
         models: answers questions, for money.
+        confined: says how the verify command is confined, found at the first question; None for not at all.
     """
 
     place: Place
@@ -49,6 +51,7 @@ class Project:
     lock: Lock
     tell: Tell
     models: Models
+    confined: Callable[[], Confinement | None]
 
     def say(self, name: str, task: str = "", attempt: int = 0, **facts: object) -> None:
         """Tell the listener that something happened."""

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import process, sandbox
+from orchestrator import process
 from orchestrator.plaintext import listed
-from orchestrator.sandbox import Chosen, Ground, Policy
+from orchestrator.sandbox import Confinement, Policy
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import prepare
 
@@ -32,8 +32,7 @@ class Trial:
     project: Project
     commit: str
     path: Path
-    chosen: Chosen
-    ground: Ground
+    confined: Confinement
     cancel: threading.Event
 
     def __call__(self, command: str) -> str:
@@ -42,21 +41,13 @@ class Trial:
         Raises:
             GitError: the worktree cannot be brought back to what it was.
         """
-        env = sandbox.environment(self.project.env)
         guard = self.project.guard
         began = guard.clock()
         self.project.say("plan.trying", command=command)
         ended = process.run(
-            sandbox.confine(
-                ["sh", "-c", command],
-                self.path,
-                self.chosen.level,
-                env=env,
-                ground=self.ground,
-                guarded=sandbox.guarded(self.path),
-            ),
+            self.confined.argv(["sh", "-c", command], self.path),
             cwd=self.path,
-            env=env,
+            env=self.confined.env,
             limits=process.Limits(min(_LONGEST, self.project.config.verify_timeout), None),
             token=f"{self.project.token}{NAME}/check",
             cancel=self.cancel,
@@ -97,15 +88,12 @@ def trial(project: Project, commit: str, policy: Policy, cancel: threading.Event
     Raises:
         OrchestratorError: `verify.setup` failed, or the sandbox that `policy` requires is not there.
     """
-    found = sandbox.probe(project.env)
-    chosen = sandbox.choose(policy, found)
-    env = sandbox.environment(project.env)
     linked = [(project.place.root / name).resolve() for name in project.config.link]
+    confined = Confinement.find(project.env, (), policy, project.place.git_dir, linked)
     project.guard.start()
     path = project.worktrees.add(NAME, commit)
     try:
         prepare(project, path, cancel)
-        ground = sandbox.survey(found.bwrap, env, project.place.git_dir, linked)
-        yield Trial(project, commit, path.resolve(), chosen, ground, cancel)
+        yield Trial(project, commit, path.resolve(), confined, cancel)
     finally:
         project.worktrees.remove(NAME)

@@ -2,20 +2,25 @@
 
 import shutil
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from orchestrator import policy, process
+from orchestrator.config import Config
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git
+from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences
+from orchestrator.sandbox import Confinement, Policy
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
 from orchestrator.workspace import boot_id, write_durably
 
 NAME = "verify"
 _PASSED_THROUGH = ("VIRTUAL_ENV", "SSL_CERT_FILE", "PIP_*", "UV_*")
+_QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 _LAST_LINES = 60
 
 
@@ -33,13 +38,14 @@ def verify(project: Project, commit: str, cancel: threading.Event) -> Verdict:
 
     Raises:
         GitError: the worktree cannot be made or filled, for example because the disk is full.
+        OrchestratorError: the sandbox that is required is not there (`Exit.MISSING`).
     """
     command = project.config.verify
     if not command:
         return Verdict(green=True, output="", seconds=0.0)
     path = _worktree(project, commit, cancel)
     project.say("verify.started", commit=commit)
-    ended = shell(project, command, path, project.config.verify_timeout, cancel)
+    ended = shell(project, command, path, cancel, project.confined())
     green = ended.cause is process.Cause.EXIT and ended.code == 0
     project.say("verify.ended", commit=commit, green=green, seconds=ended.seconds)
     return Verdict(green, _account(ended), ended.seconds)
@@ -54,18 +60,31 @@ def _account(ended: process.Ended) -> str:
     return "\n".join(words)
 
 
-def shell(project: Project, command: str, cwd: Path, seconds: float, cancel: threading.Event) -> process.Ended:
-    """Run a command of the person's configuration with `sh -c`, in the clean environment."""
-    env = process.environment(
-        project.env,
-        (*_PASSED_THROUGH, *project.config.verify_env),
-        {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+def confinement(config: Config, place: Place, env: Mapping[str, str]) -> Confinement | None:
+    """Return how the verify command is confined on this machine; None where it shall not be.
+
+    Raises:
+        OrchestratorError: the sandbox that is required is not there (`Exit.MISSING`).
+    """
+    policy = Policy(config.verify_sandbox)
+    if policy is Policy.OFF:
+        return None
+    linked = [(place.root / name).resolve() for name in config.link]
+    passed = (*_PASSED_THROUGH, *config.verify_env)
+    return Confinement.find(env, passed, policy, place.git_dir, linked, _QUIET)
+
+
+def shell(
+    project: Project, command: str, cwd: Path, cancel: threading.Event, confined: Confinement | None = None
+) -> process.Ended:
+    """Run a command of the person's configuration with `sh -c`, in the clean environment, confined or not."""
+    argv = ["sh", "-c", command]
+    env = process.environment(project.env, (*_PASSED_THROUGH, *project.config.verify_env), _QUIET)
     return process.run(
-        ["sh", "-c", command],
+        confined.argv(argv, cwd.resolve()) if confined else argv,
         cwd=cwd,
-        env=env,
-        limits=process.Limits(seconds, None),
+        env=confined.env if confined else env,
+        limits=process.Limits(project.config.verify_timeout, None),
         token=f"{project.token}{cwd.name}/check",
         cancel=cancel,
     )
@@ -115,7 +134,7 @@ def prepare(project: Project, path: Path, cancel: threading.Event) -> None:
     furnish(project, path)
     if not project.config.setup:
         return
-    ended = shell(project, project.config.setup, path, project.config.verify_timeout, cancel)
+    ended = shell(project, project.config.setup, path, cancel)
     if cancel.is_set():
         return
     if ended.cause is not process.Cause.EXIT or ended.code != 0:
@@ -184,4 +203,6 @@ def level(project: Project, together: int) -> str:
     if not project.config.verify:
         return "none (no verify.command is configured)"
     others = f", together with {together - 1} more" if together > 1 else ""
-    return f"proved by `{project.config.verify}`{others}"
+    confined = project.confined()
+    where = f", confined by {confined.chosen.level}" if confined else ""
+    return f"proved by `{project.config.verify}`{others}{where}"

@@ -11,7 +11,7 @@ from orchestrator.agents.builtin.finish import finish
 from orchestrator.agents.builtin.folder import Folder
 from orchestrator.agents.builtin.journal import NAME, DamagedError, Journal
 from orchestrator.agents.builtin.loop import NO_NOTE, SYSTEM, Loop, Mind, Outcome, ended
-from orchestrator.agents.builtin.shell import Confinement, Shell
+from orchestrator.agents.builtin.shell import Shell
 from orchestrator.agents.builtin.talk import Talk, add_up
 from orchestrator.agents.builtin.tools import OFFER, Workshop
 from orchestrator.agents.builtin.watch import Watch
@@ -22,7 +22,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.failure import Failure
 from orchestrator.models.ask import Asking
 from orchestrator.models.call import CallError
-from orchestrator.sandbox import Policy
+from orchestrator.sandbox import Confinement, Policy
 from orchestrator.workspace import write_whole
 
 TURNS = 200

@@ -1,59 +1,19 @@
 """The bash tool: a command behind the `sandbox` door, with a time limit and capped output."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import process, sandbox
+from orchestrator import process
 from orchestrator.agents.builtin.folder import RefusedError
 from orchestrator.plaintext import safe_text
+from orchestrator.sandbox import Confinement
 
 SECONDS = 120.0
 LONGEST = 600.0
 SHOWN = 16_000  # characters of each stream
 _SHELLS = ("bash", "sh")
-
-
-@dataclass(frozen=True)
-class Confinement:
-    """How all commands of one agent are confined, found once.
-
-    Attributes:
-        chosen: the level, and why it is no stronger one.
-        env: the commands' whole environment; no key is in it.
-        ground: what the disk looks like.
-    """
-
-    chosen: sandbox.Chosen
-    env: Mapping[str, str] = field(repr=False)
-    ground: sandbox.Ground = field(repr=False)
-
-    @classmethod
-    def find(
-        cls,
-        base: Mapping[str, str],
-        passed: Sequence[str],
-        policy: sandbox.Policy,
-        git_dir: Path,
-        readable: Sequence[Path] = (),
-    ) -> "Confinement":
-        """Measure what this machine can do, and choose.
-
-        Args:
-            base: the environment to choose from.
-            passed: names of variables to let through besides the usual ones.
-            policy: what is asked for.
-            git_dir: the git directory all worktrees share.
-            readable: what is to be readable besides, such as what the configuration links into worktrees.
-
-        Raises:
-            OrchestratorError: the strongest level is required and not there (`Exit.MISSING`).
-        """
-        env = sandbox.environment(base, passed)
-        found = sandbox.probe(base) if policy is not sandbox.Policy.OFF else sandbox.Found(sandbox.Level.NONE)
-        chosen = sandbox.choose(policy, found)
-        return cls(chosen, env, sandbox.survey(found.bwrap, env, git_dir, readable))
 
 
 @dataclass(frozen=True)
@@ -97,14 +57,7 @@ class Shell:
     def _argv(self, command: str) -> list[str]:
         env = self.confined.env
         shell = next((name for name in _SHELLS if process.find(name, cwd=self.worktree, env=env)), "sh")
-        return sandbox.confine(
-            [shell, "-c", command],
-            self.worktree,
-            self.confined.chosen.level,
-            env=env,
-            ground=self.confined.ground,
-            guarded=sandbox.guarded(self.worktree),
-        )
+        return self.confined.argv([shell, "-c", command], self.worktree)
 
 
 def _ending(ended: process.Ended) -> str:

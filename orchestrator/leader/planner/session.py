@@ -92,7 +92,7 @@ def _draft(
             told=_telling(project),
         )
         try:
-            return planning.draft(), matter, str(tried.chosen.level)
+            return planning.draft(), matter, str(tried.confined.chosen.level)
         except NoPlanError:
             memory.forget(project.folders)
             raise
