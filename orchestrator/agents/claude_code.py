@@ -35,7 +35,6 @@ _HOME = "claude"  # its configuration, below the attempt's folder: sessions, not
 _SHELL = "claude-shell"
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 _SPAN = re.compile(r"`([^`\n]+)`")
-_BLOCK = re.compile(r"^(?:`{3,})[^`\n]*\n(.*?)\n`{3,}$", re.MULTILINE | re.DOTALL)
 _LOOK = 30.0  # seconds for `--version`
 
 
@@ -184,11 +183,10 @@ def commands_in(spec: str, worktree: Path, env: Mapping[str, str]) -> Iterator[s
     """Return a rule for each command of the spec: what it is accepted by, and what its requirements quote."""
     try:
         read = Spec.parse(spec.encode(), "spec.md")
-        accepted = _BLOCK.findall(read.text.prose(read.text.section("Acceptance")))
     except DocumentError:
         return
     quoted = [span for line in read.requirements for span in _SPAN.findall(line)]
-    for command in dict.fromkeys(words.strip() for words in (*accepted, *quoted)):
+    for command in dict.fromkeys(words.strip() for words in (read.acceptance, *quoted)):
         first = _first_of_several(command)
         if first and find(first, cwd=worktree, env=env):
             yield f"Bash({command})"

@@ -70,7 +70,7 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
                 lock=lock,
                 tell=tell,
                 models=models,
-                confined=cache(lambda: confinement(config, place, env)),
+                confined=cache(lambda policy: confinement(config, place, env, policy)),
             )
         finally:
             models.purse.close()

@@ -1,5 +1,6 @@
 """specs/<task>.md: the contract one attempt works by, and what a careful reader would say about it."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -10,6 +11,8 @@ from orchestrator.documents.source import shown
 from orchestrator.documents.spec_limits import Limits
 
 _SHARED: Final = "shared"
+_BLOCK: Final = re.compile(r"^`{3,}[^`\n]*\n(.*?)\n`{3,}$", re.MULTILINE | re.DOTALL)
+_ACCEPTANCE: Final = 4_000  # characters of the section that are looked at
 _WHOLE: Final = frozenset({"*", "**", "**/*"})
 
 
@@ -64,6 +67,12 @@ class Spec:
     def render(self) -> bytes:
         """The bytes this was parsed from."""
         return self.text.render()
+
+    @property
+    def acceptance(self) -> str:
+        """The command that ends with 0 once the work is done: the first fenced block of `Acceptance`, "" for none."""
+        found = _BLOCK.search(self.text.prose(self.text.section("Acceptance"))[:_ACCEPTANCE])
+        return found[1].strip() if found else ""
 
     @property
     def agent(self) -> str:

@@ -122,7 +122,8 @@ def _round(landing: _Landing, batch: Sequence[Attempt]) -> list[list[Attempt]]:
     if beyond:
         return _halves(project, chain, Failure.CONFLICT, beyond, outcome)
     if not verifying.same_code(project.git, landing.proved, commits[-1]):
-        verdict = verifying.verify(project, commits[-1], cancel)
+        accepted = filter(None, (now.plan.specs[candidate.attempt.task].acceptance for candidate in chain))
+        verdict = verifying.verify(project, commits[-1], cancel, [*accepted])
         if cancel.is_set():
             return []
         if not verdict.green:
@@ -320,7 +321,7 @@ def _candidate(
     attempt, files = work.attempt, work.files
     task = now.plan.tasks[attempt.task]
     said = read_result(attempt)
-    verified = verifying.level(project, work.together)
+    verified = verifying.level(project, work.together, now.plan.specs[task.id].acceptance)
     happened = Happened(
         slug=task.id,
         title=f"{task.title} landed",

@@ -13,7 +13,7 @@ from orchestrator.repo.guard import Guard
 from orchestrator.repo.locate import Place
 from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
-from orchestrator.sandbox import Confinement
+from orchestrator.sandbox import Confinement, Policy
 from orchestrator.workspace import Folders, Lock
 
 
@@ -35,7 +35,7 @@ class Project:
         lock: the held instance lock.
         tell: who listens to what happens.
         models: answers questions, for money.
-        confined: says how the verify command is confined, found at the first question; None for not at all.
+        confined: says how checks are confined where a policy asks for it; measured at the first question.
     """
 
     place: Place
@@ -51,7 +51,7 @@ class Project:
     lock: Lock
     tell: Tell
     models: Models
-    confined: Callable[[], Confinement | None]
+    confined: Callable[[Policy], Confinement]
 
     def say(self, name: str, task: str = "", attempt: int = 0, **facts: object) -> None:
         """Tell the listener that something happened."""

@@ -2,13 +2,14 @@
 
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from orchestrator import policy, process
 from orchestrator.config import Config
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
@@ -33,22 +34,43 @@ class Verdict:
     seconds: float
 
 
-def verify(project: Project, commit: str, cancel: threading.Event) -> Verdict:
-    """Check out `commit` in the verify worktree and run the verify command there. Green at once where there is none.
+def verify(project: Project, commit: str, cancel: threading.Event, accepted: Sequence[str] = ()) -> Verdict:
+    """Check out `commit` in the verify worktree and run the checks there. Green at once where there are none.
+
+    Args:
+        project: names the verify command.
+        commit: what is checked.
+        cancel: ends it early.
+        accepted: the acceptance commands of the specs that `commit` is to land, run after the project's own check.
 
     Raises:
         GitError: the worktree cannot be made or filled, for example because the disk is full.
         OrchestratorError: the sandbox that is required is not there (`Exit.MISSING`).
     """
-    command = project.config.verify
-    if not command:
+    own = Policy(project.config.verify_sandbox)
+    checks = [(project.config.verify, own)] if project.config.verify else []
+    # A model may have written it: it is confined as well as can be, also where the project's own check is not.
+    checks += [(command, Policy.BEST if own is Policy.OFF else own) for command in dict.fromkeys(accepted)]
+    if not checks:
         return Verdict(green=True, output="", seconds=0.0)
     path = _worktree(project, commit, cancel)
     project.say("verify.started", commit=commit)
-    ended = shell(project, command, path, cancel, project.confined())
-    green = ended.cause is process.Cause.EXIT and ended.code == 0
-    project.say("verify.ended", commit=commit, green=green, seconds=ended.seconds)
-    return Verdict(green, _account(ended), ended.seconds)
+    verdict = _run(project, path, checks, cancel)
+    project.say("verify.ended", commit=commit, green=verdict.green, seconds=verdict.seconds)
+    return verdict
+
+
+def _run(project: Project, path: Path, checks: Sequence[tuple[str, Policy]], cancel: threading.Event) -> Verdict:
+    """Run the checks one after another, until one is red."""
+    seconds, said = 0.0, ""
+    for command, way in checks:
+        ended = shell(project, command, path, cancel, way)
+        seconds += ended.seconds
+        said = _account(ended)
+        if ended.cause is not process.Cause.EXIT or ended.code != 0:
+            which = f"$ {one_line(command)}\n" if len(checks) > 1 else ""
+            return Verdict(green=False, output=which + said, seconds=seconds)
+    return Verdict(green=True, output=said, seconds=seconds)
 
 
 def _account(ended: process.Ended) -> str:
@@ -60,30 +82,30 @@ def _account(ended: process.Ended) -> str:
     return "\n".join(words)
 
 
-def confinement(config: Config, place: Place, env: Mapping[str, str]) -> Confinement | None:
-    """Return how the verify command is confined on this machine; None where it shall not be.
+def confinement(config: Config, place: Place, env: Mapping[str, str], policy: Policy) -> Confinement:
+    """Return how the project's checks are confined on this machine where `policy` asks for it.
 
     Raises:
         OrchestratorError: the sandbox that is required is not there (`Exit.MISSING`).
     """
-    policy = Policy(config.verify_sandbox)
-    if policy is Policy.OFF:
-        return None
     linked = [(place.root / name).resolve() for name in config.link]
     passed = (*_PASSED_THROUGH, *config.verify_env)
     return Confinement.find(env, passed, policy, place.git_dir, linked, _QUIET)
 
 
 def shell(
-    project: Project, command: str, cwd: Path, cancel: threading.Event, confined: Confinement | None = None
+    project: Project, command: str, cwd: Path, cancel: threading.Event, policy: Policy = Policy.OFF
 ) -> process.Ended:
-    """Run a command of the person's configuration with `sh -c`, in the clean environment, confined or not."""
+    """Run a command with `sh -c`, in the clean environment, confined as `policy` says."""
     argv = ["sh", "-c", command]
-    env = process.environment(project.env, (*_PASSED_THROUGH, *project.config.verify_env), _QUIET)
+    env: Mapping[str, str] = process.environment(project.env, (*_PASSED_THROUGH, *project.config.verify_env), _QUIET)
+    if policy is not Policy.OFF:
+        confined = project.confined(policy)
+        argv, env = confined.argv(argv, cwd.resolve()), confined.env
     return process.run(
-        confined.argv(argv, cwd.resolve()) if confined else argv,
+        argv,
         cwd=cwd,
-        env=confined.env if confined else env,
+        env=env,
         limits=process.Limits(project.config.verify_timeout, None),
         token=f"{project.token}{cwd.name}/check",
         cancel=cancel,
@@ -198,11 +220,12 @@ def same_code(git: Git, proved: str, commit: str) -> bool:
     return all(policy.covers(own, change.path) for change in differences(git, proved, commit))
 
 
-def level(project: Project, together: int) -> str:
-    """Return the `Verified` trailer of a commit whose candidate was green: the level and the command."""
-    if not project.config.verify:
+def level(project: Project, together: int, acceptance: str) -> str:
+    """Return the `Verified` trailer of a commit whose candidate was green: the level and the commands."""
+    commands = [f"`{command}`" for command in (project.config.verify, one_line(acceptance)) if command]
+    if not commands:
         return "none (no verify.command is configured)"
     others = f", together with {together - 1} more" if together > 1 else ""
-    confined = project.confined()
-    where = f", confined by {confined.chosen.level}" if confined else ""
-    return f"proved by `{project.config.verify}`{others}{where}"
+    policy = Policy(project.config.verify_sandbox)
+    where = f", confined by {project.confined(policy).chosen.level}" if policy is not Policy.OFF else ""
+    return f"proved by {' and '.join(commands)}{others}{where}"
