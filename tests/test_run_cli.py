@@ -101,7 +101,7 @@ def test_a_task_without_a_spec_waits_for_a_person(repo: Repo) -> None:
 def test_what_is_sent_back_and_what_is_dead_is_told_in_a_line(repo: Repo) -> None:
     script = '[[attempt]]\nexit = "complete"\nwrite = {"a.txt" = "bad"}\n'
     said = two(repo, script, verify="! { grep -q bad a.txt && echo 'a.txt is \033[31mbad'; }").run("run", code=1)
-    assert "sent back a/1: deterministic: a.txt is [31mbad\n" in said.err
+    assert "sent back a/1: deterministic: a.txt is bad\n" in said.err
     assert "dead letter: a: deterministic: two attempts gave the same answer\n" in said.err
     assert said.out == "phase IMPLEMENTING: 0 landed\n  dead letter: a\n  stuck: b: waits for a\n"
     assert "next: orchestrator dlq show a   # why it failed\n" in said.err

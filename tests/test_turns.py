@@ -234,6 +234,6 @@ def test_the_live_view_says_what_a_model_is_doing() -> None:
     assert board.rows()[0].doing == ""
     board.take(Event("agent.turn", "t", 1, {"turn": 3, "tokens": 12_345, "micros": 67_800, "tools": ["bash"]}))
     board.take(Event("agent.tool", "t", 1, {"turn": 3, "tool": "bash\x1b[2J"}))
-    assert board.rows()[0].doing == "turn 3, bash[2J, 12,345 tokens, 0.0678 USD"
+    assert board.rows()[0].doing == "turn 3, bash, 12,345 tokens, 0.0678 USD"
     board.take(Event("attempt.paused", "t", 1, {}))
     assert board.rows() == []

@@ -46,7 +46,7 @@ def test_a_note_is_data_in_what_a_fresh_conversation_reads() -> None:
     said = render.text("prompts/worker-continue.md.j2", {"note": NASTY, "most": 100})
     head, fence, rest = said.partition("`````text\n")
     assert head.endswith("which is what it knew and may be wrong about:\n\n")
-    shown = NASTY.replace("\x1b", "")
+    shown = NASTY.replace("\x1b[2J", "")
     assert fence + rest == f"`````text\n{shown[:100]}\n`````\n(cut here: {len(shown) - 100} more characters)\n"
 
 
