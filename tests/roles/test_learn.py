@@ -100,4 +100,4 @@ def test_a_conflict_that_a_check_prints_makes_no_document_half_merged(repo: Repo
     assert "dead letter: a" in repo.run("run", code=1).err
     assert "\n <<<<<<< ours\nx\n ||||||| base\n=======\nz\n >>>>>>> theirs\n" in repo.read("specs/a.md")
     assert "\n <<<<<<< ours\n" in repo.read("specs/a.result.md")
-    assert "orchestrator dlq" in repo.run("status").out
+    assert "dead letter: a (deterministic)" in repo.run("status").out
