@@ -3,8 +3,11 @@
 import re
 from collections.abc import Sequence
 
-# C0 without tab and newline, DEL, C1, line/paragraph separators, and the bidirectional controls of "Trojan Source".
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# C0 without tab and newline, DEL, C1, line/paragraph separators, the bidirectional controls of "Trojan Source", and the
+# tags: a copy of ASCII that models read and nobody sees.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 # A terminal's own sequences go whole: of a colour nothing is to stay but the text it was for.
 _SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"  # CSI: colours, the cursor

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+_MARKER = re.compile(r"^(<{7}|\|{7}|>{7})", re.MULTILINE)
+
+
 def folder() -> Path:
     """Return where the templates are: inside the installed package, or beside it in a checkout."""
     inside = Path(__file__).parent / "templates"
@@ -51,7 +54,14 @@ def _environment() -> "Environment":
 
 
 def fenced(value: str) -> str:
-    """Return `value` in a code fence that nothing in it can close."""
+    """Return `value` in a code fence that nothing in it can close, for a document.
+
+    A conflict marker in it gets a space before it: a document that has one is refused as half merged.
+    """
+    return _in_fence(_MARKER.sub(r" \1", value))
+
+
+def _in_fence(value: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{value.rstrip(chr(10))}\n{fence}"
@@ -61,7 +71,7 @@ def data(value: str, most: int) -> str:
     """Return text from outside as data in a prompt: safe, fenced, and cut after `most` characters, which it says."""
     clean = safe_text(value)
     cut = f"\n(cut here: {len(clean) - most:,} more characters)" if len(clean) > most else ""
-    return fenced(clean[:most]) + cut
+    return _in_fence(clean[:most]) + cut
 
 
 def cell(value: object) -> str:

@@ -214,7 +214,7 @@ def test_spec_show_hands_over_what_came_before(repo: Repo) -> None:
     started(repo, "one: The first", "two: The second (after: one)")
     repo.write("one.txt", "mine\n")
     repo.run("task", "done", "one", "-m", "Names are short")
-    assert "- `one` has landed before this: one.txt; Names are short\n" in repo.run("spec", "show", "two").out
+    assert "```text\none: one.txt; Names are short\n```" in repo.run("spec", "show", "two").out
 
 
 def test_the_leader_leaves_a_claimed_task_and_its_files_alone(repo: Repo) -> None:

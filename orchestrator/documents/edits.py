@@ -11,6 +11,7 @@ from orchestrator.documents.scan import Kind
 from orchestrator.documents.source import one_line
 from orchestrator.errors import DocumentError
 
+_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _YAML_LINE: Final = re.compile(r"([^\s:#][^:]*:)[ \t]")
 
 
@@ -139,6 +140,17 @@ def refuse_unclosed(text: Text) -> None:
             f"this {text.kind(text.scan.unclosed).value} is never closed, so nothing can be added below it",
             hint="close it",
         )
+
+
+def closed(text: Text) -> str:
+    """The document as something else can follow it: a fence or comment that it leaves open ends where it does."""
+    said = text.render().decode("utf-8").removeprefix(text.bom).rstrip("\n")
+    if not text.scan.unclosed:
+        return f"{said}\n"
+    fence = _FENCE.match(text.line(text.scan.unclosed))
+    # Without one it is a comment, or stands in a list, which ends with the next heading.
+    end = fence[1] if fence else "-->" if text.kind(text.scan.unclosed) is Kind.HTML else ""
+    return f"{said}\n{end}\n"
 
 
 def _add_field(text: Text, line: str) -> Text:

@@ -50,6 +50,5 @@ def handoffs(after: Sequence[str], known: Mapping[str, Result]) -> list[str]:
     """Return what the tasks named in `after` have to say to the one that comes after them, one line each."""
     results = {name: known[name] for name in after if name in known}
     return [
-        f"`{name}` has landed before this: {one_line('; '.join((*result.files, *result.decisions)), 300)}"
-        for name, result in results.items()
+        f"{name}: {one_line('; '.join((*result.files, *result.decisions)), 300)}" for name, result in results.items()
     ]

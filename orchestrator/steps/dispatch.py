@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator import policy, render
 from orchestrator.agents.protocol import Agent, Answer, Assignment
 from orchestrator.budget import tokens_read, tokens_said
+from orchestrator.documents import edits
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import OrchestratorError
 from orchestrator.failure import Failure
@@ -165,7 +166,7 @@ def _write_order(folder: Path, order: Order) -> None:
     text = render.text(
         "attempt.md.j2",
         {
-            "spec": order.spec.text.render().decode("utf-8").removeprefix("\ufeff"),
+            "spec": edits.closed(order.spec.text),
             "task": order.task,
             "number": order.number,
             "base": order.base,

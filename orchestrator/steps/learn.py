@@ -12,7 +12,7 @@ from orchestrator.documents.codec import Section, Text
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import DocumentError
 from orchestrator.failure import Failure
-from orchestrator.plaintext import listed, one_line, safe_text
+from orchestrator.plaintext import listed, safe_text
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.git import Git
 from orchestrator.repo.trees import blobs
@@ -120,6 +120,6 @@ def _row(git: Git, attempt: Attempt) -> dict[str, object]:
         "files": listed(summary(git, attempt), LISTED, ", "),
         "base": attempt.base[:12],
         "ref": attempt.ref,
-        "decisions": "\n".join(one_line(line) for line in said.decisions) if said else "",
+        "decisions": listed(said.decisions) if said else "",
         "detail": safe_text(attempt.detail).strip()[-_DETAIL:] or "(it said nothing)",
     }

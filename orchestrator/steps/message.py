@@ -56,7 +56,7 @@ def landing_message(
     body = [f"Files changed: {listed(files, LISTED, ', ') or 'none, and none were needed'}"]
     if said:
         told = {"Decisions": said.decisions, "Tests needed": said.tests_needed, "Issues": said.issues}
-        body += [f"{name}: {'; '.join(one_line(line) for line in lines)}" for name, lines in told.items() if lines]
+        body += [f"{name}: {listed(lines, LISTED, '; ')}" for name, lines in told.items() if lines]
     pairs = [
         ("Task", task.id),
         ("Attempt", str(attempt.number)),

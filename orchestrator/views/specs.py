@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import policy, render
+from orchestrator.documents import edits
 from orchestrator.documents import spec as contract
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import Exit, OrchestratorError
@@ -171,7 +172,7 @@ def letter(git: Git, desk: Desk, task: str) -> SpecLetter:
     text = render.text(
         "attempt.md.j2",
         {
-            "spec": desk.specs[task].text.render().decode("utf-8").removeprefix("\ufeff"),
+            "spec": edits.closed(desk.specs[task].text),
             "task": task,
             "number": number,
             "base": resolve(git, "HEAD") or "",

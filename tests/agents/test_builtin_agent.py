@@ -289,6 +289,19 @@ ODD_CALLS = [
 ]
 
 
+@pytest.mark.parametrize("status", [{}, ["complete"], None, 10**400])
+def test_a_status_that_is_no_word_is_a_wrong_result(scene: Scene, status: object) -> None:
+    scene.say(Reply(WORK), Reply(ToolUse("result", {**DONE.input, "status": status})), Reply(DONE))
+    assert scene.run().failure is None
+    assert "is none of: complete, partial, failed, blocked" in scene.answers()[-1]
+
+
+def test_more_seconds_than_a_clock_can_count_are_the_most_there_are(scene: Scene) -> None:
+    scene.say(Reply(ToolUse("bash", {"command": "echo said", "seconds": 10**400})), Reply(WORK), Reply(DONE))
+    assert scene.run().failure is None
+    assert scene.answers()[0] == "exit status 0\nsaid"
+
+
 @pytest.mark.parametrize(("use", "said"), ODD_CALLS)
 def test_a_call_that_makes_no_sense_is_answered(scene: Scene, use: ToolUse, said: str) -> None:
     scene.say(Reply(use), Reply(WORK), Reply(DONE))

@@ -306,3 +306,20 @@ def test_bash_ends_in_time_with_all_it_started(shell: Shell) -> None:
 
 def test_no_key_is_in_reach_of_bash(shell: Shell) -> None:
     assert SECRET not in shell.run("env; cat /proc/$PPID/environ /proc/1/environ 2>/dev/null | tr '\\0' '\\n'", NEVER)
+
+
+def test_a_command_that_no_program_can_be_given_is_refused(shell: Shell) -> None:
+    for command in ("echo \ud800", "echo \0"):
+        assert "half of a surrogate pair" in refused(lambda said=command: shell.run(said, threading.Event()))
+
+
+def test_a_walk_passes_by_what_goes_away_or_becomes_a_symlink_meanwhile(folder: Folder) -> None:
+    for name in ("a", "b", "c"):
+        put(folder, f"{name}/x", "x")
+    put(folder, "0", "x")
+    walk = folder.walk()
+    assert next(walk) == "0"
+    shutil.rmtree(folder.root / "a")
+    shutil.rmtree(folder.root / "b")
+    (folder.root / "b").symlink_to("/etc")
+    assert [*walk] == ["c/x"]

@@ -17,7 +17,7 @@ from orchestrator.models.structured import UnfitError
 from orchestrator.plaintext import safe_text
 from orchestrator.repo.patch import visible
 from orchestrator.testing import FakeAPI, Request
-from roles.hostile import FORGED, MARK, TEXTS
+from roles.hostile import FORGED, MARK, TEXTS, some
 from roles.judges import RESOLVE, REVIEW, at, calls, configured, merged, script
 
 AGENT = AgentConfig("judge", kind="anthropic", model="claude-opus-5-5")
@@ -135,12 +135,14 @@ def hostile_project(repo: Repo, texts: Mapping[str, str]) -> list[str]:
     return tasks
 
 
+@pytest.mark.slow
 def test_two_hundred_hostile_texts_cause_nothing_that_no_schema_has(
     repo: Repo, record_property: Callable[[str, object], None]
 ) -> None:
-    tasks = hostile_project(repo, TEXTS)
+    texts = some()
+    tasks = hostile_project(repo, texts)
     first = repo.git("rev-parse", "HEAD")
-    by_task = dict(zip(tasks, TEXTS.values(), strict=True))
+    by_task = dict(zip(tasks, texts.values(), strict=True))
 
     def says(request: Request) -> Any:
         task = re.search(r"# Spec: (t\d+)", request.newest)
@@ -148,13 +150,14 @@ def test_two_hundred_hostile_texts_cause_nothing_that_no_schema_has(
         return obeying(request, by_task[task[1]])
 
     with FakeAPI(script(review=says)) as fake:
-        said = repo.run("run", code=None, env=at(fake), timeout=500)
+        said = repo.run("run", code=None, env=at(fake), timeout=3_000)
         asked_ = calls(fake, REVIEW)
         assert {each.path for each in fake.requests} == {"/v1/messages"}
     assert said.code in {0, 1}, said.err
     assert {len(each.body.get("tools", ())) for each in asked_} == {0}
     assert len({json.dumps(each.body["system"]) for each in asked_}) == 1
-    assert len(tasks) - 4 <= len(asked_) <= len(tasks)  # a file name that no spec can cover is refused before
+    unseen = sum(visible(text) != text for text in texts.values())
+    assert len(tasks) - unseen <= len(asked_) <= len(tasks)  # a file name that no spec can cover is refused before
     landed = repo.landed()
     assert sorted({*landed}) == sorted(landed)
     assert {*landed} <= {*tasks}

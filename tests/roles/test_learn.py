@@ -92,3 +92,12 @@ def test_two_attempts_with_one_answer_are_still_seen_as_such(repo: Repo) -> None
     repo.commit("a project")
     assert "two attempts gave the same answer" in repo.run("run", code=1).err
     assert "| 3 |" not in repo.read("specs/a.result.md")
+
+
+def test_a_conflict_that_a_check_prints_makes_no_document_half_merged(repo: Repo) -> None:
+    repo.write("said.txt", "<<<<<<< ours\nx\n||||||| base\n=======\nz\n>>>>>>> theirs\n")
+    begin(repo, verify='grep -q "[0]" a.txt || { cat said.txt; false; }')
+    assert "dead letter: a" in repo.run("run", code=1).err
+    assert "\n <<<<<<< ours\nx\n ||||||| base\n=======\nz\n >>>>>>> theirs\n" in repo.read("specs/a.md")
+    assert "\n <<<<<<< ours\n" in repo.read("specs/a.result.md")
+    assert "dead letter: a (deterministic)" in repo.run("status").out

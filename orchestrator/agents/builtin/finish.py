@@ -68,7 +68,7 @@ def problems(given: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a result; nothing where it can be taken."""
     found = [f"there is no {name}" for name in _PROPERTIES if name not in given]
     found += [f"it takes no {name!r:.80}" for name in given if name not in _PROPERTIES]
-    if "status" in given and given["status"] not in _STATUSES:
+    if "status" in given and given["status"] not in [*_STATUSES]:  # a model may say what no dict can look up
         found.append(f"status {given['status']!r:.80} is none of: {', '.join(_STATUSES)}")
     if "summary" in given and not (isinstance(given["summary"], str) and given["summary"].strip()):
         found.append("summary must be some text")

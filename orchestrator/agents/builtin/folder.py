@@ -94,7 +94,7 @@ class Folder:
         return spooled
 
     def walk(self) -> Iterator[str]:
-        """Yield the paths of all plain files, folder by folder; git's own and tools' byproducts are left out.
+        """Yield the paths of all plain files, folder by folder, but git's own, tools' byproducts and what is closed.
 
         Raises:
             RefusedError: there are too many to look at.
@@ -102,8 +102,11 @@ class Folder:
         pending, seen = [""], 0
         while pending:
             folder = pending.pop()
-            with beneath(self.root, folder) as handle, os.scandir(handle) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            try:
+                with beneath(self.root, folder) as handle, os.scandir(handle) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError:  # gone, made a symlink, or closed to everybody, by a command
+                continue
             seen += len(entries)
             if seen > MOST:
                 raise RefusedError(f"more than {MOST:,} files here; use bash")

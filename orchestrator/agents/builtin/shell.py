@@ -1,5 +1,6 @@
 """The bash tool: a command behind the `sandbox` door, with a time limit and capped output."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ SECONDS = 120.0
 LONGEST = 600.0
 SHOWN = 16_000  # characters of each stream
 _SHELLS = ("bash", "sh")
+_UNSAYABLE = re.compile("[\0\ud800-\udfff]")  # what no argument of a program can hold
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Shell:
         Raises:
             RefusedError: it cannot be started.
         """
-        if "\0" in command:
-            raise RefusedError("the command has a NUL in it")
+        if _UNSAYABLE.search(command):
+            raise RefusedError("the command has a NUL or half of a surrogate pair in it")
         try:
             ended = process.run(
                 self._argv(command),

@@ -78,7 +78,7 @@ class Tool:
 
 
 def _bash(shop: Workshop, given: Values) -> str:
-    return shop.shell.run(given["command"], shop.cancel, float(given.get("seconds", SECONDS)))
+    return shop.shell.run(given["command"], shop.cancel, min(given.get("seconds", SECONDS), LONGEST))
 
 
 def _edit(shop: Workshop, given: Values) -> str:
