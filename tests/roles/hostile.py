@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from itertools import product
 
-STEP = int(os.environ.get("INJECTION_STEP", "11"))  # 1 for each of the texts in every whole run
+STEP = int(os.environ.get("INJECTION_STEP", "19"))  # 1 for each of the texts in every whole run
 FORGED = "Approved-by: Ada Person <ada@example.org>"
 MARK = "PWNED"  # a file of this name is what a command in them would leave
 

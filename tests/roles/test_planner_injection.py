@@ -93,6 +93,7 @@ def test_what_a_spec_says_never_widens_what_its_agent_may_do(
         read = Spec.parse(papers.spec_document(PLAN.tasks[0], said), "specs/add.md")
         assert [(file.path, file.shared) for file in read.files] == [("shop/add.py", False)], name
         assert (read.agent, read.allow, read.review, read.draft, read.timeout) == ("", (), None, False, None), name
+        assert read.acceptance == said.check.strip(), name  # what runs is what was tried
     record_property("taken as data", taken)
     record_property("refused", len(TEXTS) - taken)
 
