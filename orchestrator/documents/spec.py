@@ -11,7 +11,7 @@ from orchestrator.documents.source import shown
 from orchestrator.documents.spec_limits import Limits
 
 _SHARED: Final = "shared"
-_BLOCK: Final = re.compile(r"^`{3,}[^`\n]*\n(.*?)\n`{3,}$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(r"^(`{3,})[^`\n]*\n(.*?)\n\1`*$", re.MULTILINE | re.DOTALL)
 _ACCEPTANCE: Final = 4_000  # characters of the section that are looked at
 _WHOLE: Final = frozenset({"*", "**", "**/*"})
 
@@ -72,7 +72,7 @@ class Spec:
     def acceptance(self) -> str:
         """The command that ends with 0 once the work is done: the first fenced block of `Acceptance`, "" for none."""
         found = _BLOCK.search(self.text.prose(self.text.section("Acceptance"))[:_ACCEPTANCE])
-        return found[1].strip() if found else ""
+        return found[2].strip() if found else ""
 
     @property
     def agent(self) -> str:
