@@ -23,7 +23,7 @@ from orchestrator.testing import FakeAPI, Request, Script
 _TEAM = int(os.environ.get("TEAM", "0"))
 _FEW = 5
 _SAMPLE = 10
-_A_WORKER = 1536  # KiB of the leader's memory at most
+_A_WORKER = 1024  # KiB of the leader's memory at most, and as much for eight turns more
 _ENDS = 5.0  # seconds
 _BUSY = 10.0  # seconds that a machine may lose on the way when all of its cores are taken
 
