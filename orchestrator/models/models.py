@@ -136,7 +136,7 @@ class Models:
         asking = Purpose("models", step=model)
         try:
             said.set_result(self._persistently(lambda _turn: self._open().look_up(model, cancel), asking, cancel))
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and raises it
+        except (CallError, OrchestratorError, OSError) as error:
             with self._lock:
                 del self._known[model]
             said.set_exception(error)
