@@ -404,6 +404,58 @@ def test_what_a_model_can_do_is_asked_of_the_api_once(bench: Bench) -> None:
     assert len(bench.fake.requests) == 2
 
 
+def test_many_that_want_to_know_it_at_once_ask_once(fake: FakeAPI, tmp_path: Path) -> None:
+    bench = Bench(fake, tmp_path, retries=0)
+
+    def told() -> list[int | str]:
+        outcomes: list[int | str] = []
+
+        def look() -> None:
+            try:
+                outcomes.append(bench.models.abilities("claude-opus-5-5", NEVER).context)
+            except CallError as error:
+                outcomes.append(error.failure.value)
+
+        threads = [threading.Thread(target=look) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return outcomes
+
+    fake.fail(Fault.RESET, times=None, path="/v1/models/*")
+    assert told() == ["transient"] * 20
+    fake.heal()
+    before = len(fake.requests)
+    assert told() == [1_000_000] * 20
+    assert len(fake.requests) == before + 1
+    bench.purse.close()
+
+
+def test_who_waits_for_another_that_was_stopped_asks_itself(fake: FakeAPI, tmp_path: Path) -> None:
+    bench = Bench(fake, tmp_path)
+    stopped, outcomes = threading.Event(), list[int]()
+    fake.fail(Fault.HANG, path="/v1/models/*")
+
+    def first() -> None:
+        with pytest.raises(CallError, match="stopped"):
+            bench.models.abilities("claude-opus-5-5", stopped)
+
+    def second() -> None:
+        outcomes.append(bench.models.abilities("claude-opus-5-5", NEVER).context)
+
+    asking = threading.Thread(target=first)
+    asking.start()
+    assert fake.wait(1)
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    stopped.set()
+    asking.join()
+    waiting.join()
+    assert outcomes == [1_000_000]
+    bench.purse.close()
+
+
 def test_a_key_is_wanted_only_when_something_is_asked(tmp_path: Path) -> None:
     models = Models(lambda: door_of({}, SystemClock()), Purse(Journal(tmp_path / "orchestrator" / "j")), SystemClock())
     assert models.shut_for() == 0

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.clock import Clock, SystemClock
+from orchestrator.failure import Failure
 from orchestrator.models.abilities import Abilities, abilities
 from orchestrator.models.call import Call, CallError, Reply
 from orchestrator.models.checked import BrokenReplyError, Order, reply
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _CONNECT = 10.0  # seconds
 _LOOK_UP = 30.0  # seconds
+_LOOK = 0.1  # seconds between looks at `cancel` while the SDK is being loaded
 _CACHED = {"type": "ephemeral"}
 _Said = TypeVar("_Said")
 
@@ -60,6 +63,7 @@ class Door:
     def _ask(
         self, question: "Callable[[anthropic.Anthropic], _Said]", deadline: float, cancel: threading.Event
     ) -> _Said:
+        _SDK.wait(cancel)
         line = Line(self.clock)
         try:
             with self._client(line) as client, line.within(deadline, cancel):
@@ -70,7 +74,7 @@ class Door:
             raise raised from error
 
     def _client(self, line: Line) -> "anthropic.Anthropic":
-        import anthropic  # noqa: PLC0415 - it costs seconds, and only who sends a call needs it
+        import anthropic  # noqa: PLC0415 - it costs seconds, and is loaded by now
 
         def trace(request: Any) -> None:
             request.extensions["trace"] = line.trace
@@ -92,6 +96,39 @@ def _trusted() -> "ssl.SSLContext":
     import httpx2  # noqa: PLC0415 - the SDK's own, which is loaded by now
 
     return httpx2.create_ssl_context()
+
+
+@dataclass
+class _Loading:
+    """The SDK and the certificates: loaded once, beside whoever waits for them, which nobody has to do to the end."""
+
+    _begun: bool = False
+    _over: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wait(self, cancel: threading.Event) -> None:
+        """Wait until all is loaded that a call needs; whatever went wrong with it, the call itself runs into.
+
+        Raises:
+            CallError: `cancel` was set meanwhile.
+        """
+        with self._lock:
+            if not self._begun:
+                self._begun = True
+                threading.Thread(target=self._load, name="loading", daemon=True).start()
+        while not self._over.wait(_LOOK):
+            if cancel.is_set():
+                raise CallError(Failure.INTERRUPTED, "the call was stopped by the leader", facts={"sent": False})
+
+    def _load(self) -> None:
+        with suppress(Exception):
+            import anthropic  # noqa: F401, PLC0415 - it costs seconds, and only who sends a call needs it
+
+            _trusted()
+        self._over.set()
+
+
+_SDK = _Loading()
 
 
 def _stream(client: "anthropic.Anthropic", call: Call, begun: Callable[[], None] | None) -> Reply:

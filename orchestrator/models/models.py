@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -20,6 +21,7 @@ from orchestrator.models.purse import Purse
 
 _PATIENCE = 300.0  # seconds one question waits in all; whoever has to wait longer is told so and does something else
 _BROKEN = 2  # times that what came back may be no answer at all before that is how it is
+_LOOK = 0.1  # seconds between looks at `cancel`
 _ERROR = 400  # statuses from here on: refused before a model read any of it
 _Said = TypeVar("_Said")
 
@@ -66,7 +68,7 @@ class Models:
     _circuit: Circuit = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _door: Door | None = None
-    _known: dict[str, Abilities] = field(default_factory=dict)
+    _known: dict[str, "Future[Abilities]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._circuit = Circuit(self.clock, self.base, self.pause)
@@ -108,16 +110,36 @@ class Models:
         return self._persistently(send, purpose, cancel)
 
     def abilities(self, model: str, cancel: threading.Event) -> Abilities:
-        """Return what `model` can do, as the API says; asked once.
+        """Return what `model` can do, as the API says; asked once, however many want to know.
 
         Raises:
             CallError: the API does not say.
             OrchestratorError: there is no key.
         """
-        if model not in self._known:
-            asking = Purpose("models", step=model)
-            self._known[model] = self._persistently(lambda _turn: self._open().look_up(model, cancel), asking, cancel)
-        return self._known[model]
+        while True:
+            with self._lock:
+                first = model not in self._known
+                said = self._known.setdefault(model, Future())
+            if first:
+                self._look_up(model, said, cancel)
+            try:
+                return said.result(_LOOK)
+            except TimeoutError as error:
+                if cancel.is_set():
+                    raise CallError(Failure.INTERRUPTED, "the call was stopped by the leader") from error
+            except CallError as error:
+                if first or error.failure is not Failure.INTERRUPTED:  # else only who asked was stopped
+                    raise replace(error) from error
+
+    def _look_up(self, model: str, said: "Future[Abilities]", cancel: threading.Event) -> None:
+        """Ask what `model` can do, for all who wait for `said`; what failed is asked again by whoever comes later."""
+        asking = Purpose("models", step=model)
+        try:
+            said.set_result(self._persistently(lambda _turn: self._open().look_up(model, cancel), asking, cancel))
+        except (CallError, OrchestratorError, OSError) as error:
+            with self._lock:
+                del self._known[model]
+            said.set_exception(error)
 
     def _open(self) -> Door:
         with self._lock:

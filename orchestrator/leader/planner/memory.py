@@ -84,7 +84,8 @@ class Remembering:
         try:
             return _reply(kept)
         except (KeyError, TypeError, ValueError) as error:
-            raise CallError(Failure.DETERMINISTIC, f"what is kept of {purpose.step} cannot be read") from error
+            said = f"what is kept of {purpose.step} cannot be read"
+            raise CallError(Failure.DETERMINISTIC, said, facts={"unfit": True}) from error
 
 
 def _kept(reply: Reply) -> dict[str, Any]:

@@ -161,17 +161,22 @@ def _no_plan(wrong: Sequence[str]) -> NoPlanError:
     )
 
 
+_GOES_ON = "orchestrator plan   # goes on: what was answered is kept"
 _HINTS = {
-    Failure.INTERRUPTED: (Exit.INTERRUPTED, "orchestrator plan   # goes on: what was answered is kept"),
-    Failure.QUOTA: (Exit.WAITING, "once there is room again: orchestrator plan   # goes on: what was answered is kept"),
-    Failure.TRANSIENT: (Exit.FAILED, "orchestrator plan   # goes on: what was answered is kept"),
+    Failure.INTERRUPTED: (Exit.INTERRUPTED, _GOES_ON),
+    Failure.QUOTA: (Exit.WAITING, f"once there is room again: {_GOES_ON}"),
+    Failure.TRANSIENT: (Exit.FAILED, _GOES_ON),
     Failure.FATAL: (Exit.MISSING, "look at the key, and at the model in orchestrator.toml"),
+    Failure.DETERMINISTIC: (
+        Exit.FAILED,
+        f"look at the address, and at the model in orchestrator.toml, then: {_GOES_ON}",
+    ),
 }
 
 
 def _failed(error: CallError) -> OrchestratorError:
     said = f"the planner gives no answer: {error.said}"
-    if error.failure not in _HINTS:
+    if "unfit" in error.facts:
         return NoPlanError(said, hint="say more in the goal, or let another model plan")
     code, hint = _HINTS[error.failure]
     return OrchestratorError(said, hint=hint, code=code)
