@@ -12,7 +12,7 @@ from orchestrator.steps.dispatch import Order, Paused
 
 @dataclass(frozen=True)
 class Delivery:
-    """What an engine hands back: the recorded attempt, one that can go on later, or the error in its way."""
+    """What an engine hands back: the recorded attempt, one that can go on, none that had begun, or an error."""
 
     order: Order
     attempt: Attempt | Paused | None
@@ -24,7 +24,7 @@ class LocalEngine:
     """Runs `carry_out` for each order, at most `jobs` at once, and puts the deliveries into `inbox`."""
 
     jobs: int
-    carry_out: Callable[[Order, threading.Event], Attempt | Paused]
+    carry_out: Callable[[Order, threading.Event], Attempt | Paused | None]
     inbox: SimpleQueue[object]
     _cancels: dict[str, threading.Event] = field(default_factory=dict)
 

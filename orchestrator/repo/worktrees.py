@@ -29,6 +29,10 @@ _DEEP = 100
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
 
+class UnwantedError(Exception):
+    """Nobody wants the worktree any more."""
+
+
 @dataclass(frozen=True)
 class Worktrees:
     """All worktrees of one leader, below `home`.
@@ -45,19 +49,24 @@ class Worktrees:
     _spare: list[Slot] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def lend(self, name: str, commit: str, hidden: Hidden = NOTHING) -> Slot:
+    def lend(self, name: str, commit: str, hidden: Hidden = NOTHING, wanted: Callable[[], bool] = lambda: True) -> Slot:
         """Return the worktree `name` at `commit`, on no branch: one that is to spare, or a new one.
 
         What is `hidden` is not checked out, and git in there takes it for unchanged.
+
+        Raises:
+            UnwantedError: it is not `wanted` any more now that it could be made; many are waited for in a row.
         """
         with self.lock:
+            if not wanted():
+                raise UnwantedError
             slot = self._spare.pop() if self._spare else None
             if slot is not None:
                 if os.path.lexists(self.home / name):
                     self._remove(self.home / name)
                 self._move(slot, name)
         if slot is None:
-            slot = fresh(self.add(name, commit, hidden), self._admin(name), commit)
+            slot = fresh(self.add(name, commit, hidden, wanted), self._admin(name), commit)
         else:
             self._bring(slot, commit, hidden)
         self._lent[name] = slot
@@ -113,10 +122,16 @@ class Worktrees:
                 if name.startswith(_SPARE):
                     self._remove(self.home / name)
 
-    def add(self, name: str, commit: str, hidden: Hidden = NOTHING) -> Path:
-        """Make the worktree `name` at `commit`, on no branch; what stood there before is replaced."""
+    def add(self, name: str, commit: str, hidden: Hidden = NOTHING, wanted: Callable[[], bool] = lambda: True) -> Path:
+        """Make the worktree `name` at `commit`, on no branch; what stood there before is replaced.
+
+        Raises:
+            UnwantedError: it is not `wanted` any more.
+        """
         path = self.home / name
         with self.lock:
+            if not wanted():
+                raise UnwantedError
             self.home.mkdir(parents=True, exist_ok=True)
             self._made(path, commit)
         self._fill(path, self._admin(name), commit, hidden)

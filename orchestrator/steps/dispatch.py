@@ -23,7 +23,7 @@ from orchestrator.repo.guard import describe
 from orchestrator.repo.slots import Hidden
 from orchestrator.repo.snapshot import Mark, look, marks, take
 from orchestrator.repo.trees import entries
-from orchestrator.repo.worktrees import remove_tree
+from orchestrator.repo.worktrees import UnwantedError, remove_tree
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import prepare
 from orchestrator.workspace import boot_id, write_whole
@@ -72,10 +72,11 @@ class Paused:
     answer: Answer
 
 
-def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attempt | Paused:
+def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attempt | Paused | None:
     """Make the attempt: worktree, agent, snapshot, ref. What the agent did is recorded before anything is removed.
 
-    One that was cut short goes on where it was, in its own worktree from its own base.
+    One that was cut short goes on where it was, in its own worktree from its own base. None is one that was stopped
+    before it had a worktree: nothing has begun.
 
     Raises:
         OrchestratorError: the worktree cannot be made, or git cannot store the work (it stays where it is).
@@ -91,7 +92,11 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         _write_order(folder, order)
     facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder), "again": bool(kept)}
     project.say("attempt.started", order.task, order.number, **facts)
-    ground = _ground_again(project, order) if kept else _ground(project, order, cancel)
+    try:
+        ground = _ground_again(project, order) if kept else _ground(project, order, cancel)
+    except UnwantedError:
+        project.say("attempt.paused", order.task, order.number, failure=Failure.INTERRUPTED, why="it had not begun")
+        return None
     begun = project.guard.clock()
     if order.agent.resumes and not kept:
         # What setup made is no change of the agent's; without setup all that is not the base's is.
@@ -134,7 +139,8 @@ class _Ground:
 
 def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
     reads = tuple(file.path for file in (*order.spec.reads, *order.spec.files))
-    slot = project.worktrees.lend(order.name, order.base, Hidden(order.hidden, reads if order.hidden else ()))
+    hidden = Hidden(order.hidden, reads if order.hidden else ())
+    slot = project.worktrees.lend(order.name, order.base, hidden, lambda: not cancel.is_set())
     named = {file.path for file in order.spec.files}
     config = project.config
     if config.setup or config.copy or config.link:
