@@ -1,13 +1,10 @@
 """The levels of confinement, and what a policy makes of what this machine can do. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
-
-TRAILER = "Sandbox"
 
 
 class Level(StrEnum):
@@ -60,21 +57,11 @@ class Chosen:
     fix: str = ""
 
     @property
-    def trailer(self) -> str:
-        """The line for a checkpoint."""
-        return f"{TRAILER}: {self.level}"
-
-    @property
     def sentence(self) -> str:
         """What a person is told, in one line."""
         if not self.why:
             return str(self.level)
         return f"{self.level} ({self.why}{f'; {self.fix}' if self.fix else ''})"
-
-    @property
-    def facts(self) -> Mapping[str, str]:
-        """What an event says."""
-        return {"level": str(self.level), "why": self.why, "fix": self.fix}
 
 
 def choose(policy: Policy, found: Found) -> Chosen:

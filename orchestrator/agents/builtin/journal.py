@@ -62,11 +62,3 @@ class Journal:
             os.fsync(file.fileno())
         if fresh:
             sync_folder(self.path.parent)
-
-
-def is_begun(folder: Path) -> bool:
-    """Whether an attempt's folder holds turns that it can go on from."""
-    try:
-        return bool(Journal(folder / NAME).read())
-    except (DamagedError, OSError):
-        return False
