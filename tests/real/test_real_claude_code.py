@@ -281,6 +281,14 @@ def start(bench: Bench, turns: int) -> tuple[threading.Thread, list[Answer]]:
     return thread, answers
 
 
+def until_written_down(bench: Bench, words: str) -> None:
+    """The program writes its session down a moment after it acts, and nobody can make it do so before."""
+    ready = time.monotonic() + 60
+    while not any(words in file.read_text() for file in bench.folder.glob("logs/claude/projects/*/*.jsonl")):
+        assert time.monotonic() < ready
+        time.sleep(0.02)
+
+
 def long_turns(bench: Bench) -> tuple[Reply, ...]:
     bench.allow = ("Bash(sh wait.sh)",)
     (bench.worktree / "wait.sh").write_text("setsid sleep 301 &\nsleep 301 &\nsleep 301\n")
@@ -327,6 +335,7 @@ def test_an_attempt_goes_on_in_its_session_after_a_kill(bench: Bench) -> None:
     """The replies so far are paid for once, and the model sees what it had done."""
     bench.says(*long_turns(bench), going_on=(Reply([done()]),))
     thread, answers = start(bench, 2)
+    until_written_down(bench, "wait.sh")
     for process in bench.processes():
         process.kill()
     thread.join(60)
