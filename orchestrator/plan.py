@@ -145,6 +145,14 @@ def match_phase(name: str, phases: Iterable[str]) -> str | None:
     return next((phase for phase in phases if stem(phase) == wanted), None)
 
 
+def is_past(plan: Plan, phase: str, until: str) -> bool:
+    """Whether a workflow in `phase` is beyond the phase that `until` names; with no name it never is."""
+    wanted = match_phase(until, plan.phases) if until else None
+    if wanted is None or phase == BLOCKED:
+        return False
+    return phase == COMPLETE or plan.phases.index(phase) > plan.phases.index(wanted)
+
+
 def _phase(task: Task, phases: Sequence[str], meant: Mapping[str, str], path: str) -> str:
     for heading in reversed(task.headings):
         found = meant.get(stem(heading))

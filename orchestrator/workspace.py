@@ -18,6 +18,10 @@ FOLDER = ".orchestrator"
 _LARGEST_READ = 1 << 20
 
 
+class BusyError(OrchestratorError):
+    """Another leader holds the instance lock."""
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Let what the disk refuses within the block name `path`: of an open file the system names nothing."""
@@ -233,6 +237,30 @@ def is_locked(path: Path) -> bool:
         os.close(handle)
 
 
+@contextmanager
+def held_note(path: Path, data: bytes, taken: OrchestratorError) -> Iterator[None]:
+    """Let the file at `path` say `data` for as long as the block runs: it is locked then, and empty afterwards.
+
+    It is never unlinked: whoever unlinks a locked file lets the next one lock another.
+
+    Raises:
+        OrchestratorError: `taken`: somebody else holds it.
+        OSError: the disk is full or read-only.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with naming(path), os.fdopen(handle, "wb", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise taken from error
+        try:
+            file.truncate(0)
+            file.write(data)
+            yield
+        finally:
+            file.truncate(0)
+
+
 @dataclass(frozen=True)
 class Lock:
     """The held instance lock: `handle` is inherited by every git child."""
@@ -263,7 +291,8 @@ def instance_lock(path: Path, patience: float = 0.0) -> Iterator[Lock]:
         patience: seconds to wait for it.
 
     Raises:
-        OrchestratorError: another leader holds it (named), or the repository cannot be written.
+        BusyError: another leader holds it (named).
+        OrchestratorError: the repository cannot be written.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
@@ -303,9 +332,9 @@ def _take(handle: int, path: Path, patience: float) -> None:
             return
 
 
-def _busy(other: Holder | None) -> OrchestratorError:
+def _busy(other: Holder | None) -> BusyError:
     who = f"process {other.pid}" if other else "another process"
-    return OrchestratorError(
+    return BusyError(
         f"another leader is at work here: {who}",
         hint="orchestrator status   # shows what it does; stop it with Ctrl-C in its own terminal",
         code=Exit.PRECONDITION,

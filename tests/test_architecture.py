@@ -92,6 +92,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "catch-all": (
         "cli.app",  # a bug becomes a report
         "engines.local",  # a thread's error goes to the leader
+        "leader.beside",  # the same
         "leader.loop",  # the same
         "cli.hook",  # a coding agent's session never stops because of us
         "models.door",  # the SDK lets through whatever a broken answer makes of it

@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.app import root_option
+from orchestrator.cli.doors import Reading, reading
 from orchestrator.cli.output import Next, Output, calling_agent
 from orchestrator.cli.signals import stop_requests
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.refs import head
+from orchestrator.steps.standing import Library, Situation, situation
 from orchestrator.workspace import Folders
 
 _LARGEST = 1 << 20  # bytes of a file with a goal
@@ -29,28 +32,29 @@ def command(output: Output, goal: str, source: str | None, events: str | None, *
     """Make phases, TODO.md and specs for GOAL; nothing starts before a person approves them.
 
     Without a GOAL, goes on with a planning that was cut short. In a project that is under way only what has not landed
-    is planned anew.
+    is planned anew; a run that is going makes the plan itself, and lets what it has begun come to its end.
     """
-    from orchestrator.cli.leadership import here  # noqa: PLC0415
-    from orchestrator.cli.leading import leading  # noqa: PLC0415 - `--help` needs none of it
+    from orchestrator.cli.handing import plan  # noqa: PLC0415 - `--help` needs none of it
     from orchestrator.cli.listening import listening  # noqa: PLC0415
-    from orchestrator.leader.planner.session import make  # noqa: PLC0415
     from orchestrator.views import planned as views  # noqa: PLC0415
 
     if no_gate:
         refuse_agents("let work begin without approval")
-    stop = threading.Event()
+    stop, doors = threading.Event(), reading()
     with (
         stop_requests(lambda _number: stop.set()),
         listening(output, stream=bool(events), live=False) as tell,
-        leading(tell) as project,
     ):
-        wanted = _goal(output, goal, source, project.folders, edit=edit)
-        made = make(project, wanted, stop, gate=not no_gate)
-        shown = views.planned(project.git, here(project), changed=made.changed)
+        wanted = _goal(output, goal, source, Folders(doors.place.root), edit=edit)
+        made = plan(doors.place, tell, wanted, stop, gate=not no_gate)
+        shown = views.planned(doors.git, _standing(doors), changed=made.changed)
     following = [Next(*pair) for pair in views.following(shown)]
     output.product(views.text(shown), shown, following=following, truncated=shown.total > len(shown.tasks))
     return 0
+
+
+def _standing(doors: Reading) -> Situation:
+    return situation(doors.git, head(doors.git).commit, Library(), doors.config.phases)
 
 
 def refuse_agents(what: str) -> None:

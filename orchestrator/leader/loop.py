@@ -11,19 +11,19 @@ from orchestrator.agents.protocol import Agent
 from orchestrator.engines.local import Delivery, LocalEngine
 from orchestrator.errors import DocumentError, Exit, OrchestratorError
 from orchestrator.failure import Failure, Next, transient_row
+from orchestrator.leader.beside import PlanningBeside
 from orchestrator.leader.docket import Docket, docket, failures, verdict
 from orchestrator.leader.holds import Holds
-from orchestrator.leader.inbox import Landed, Stop
+from orchestrator.leader.inbox import Landed, Planned, Stop
 from orchestrator.leader.orders import order
 from orchestrator.leader.report import Report
+from orchestrator.leader.tidying import Tidying
 from orchestrator.leader.unanswered import Unanswered
 from orchestrator.plaintext import one_line
-from orchestrator.plan import BLOCKED, COMPLETE, Standing
+from orchestrator.plan import Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import InTheWayError, NotNowError
-from orchestrator.repo.git import GitError
 from orchestrator.repo.history import walk
-from orchestrator.repo.packing import tidy
 from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
@@ -65,7 +65,8 @@ class Leader:
     _holds: Holds = field(init=False)
     _unanswered: Unanswered = field(default_factory=Unanswered)
     _landing: threading.Thread | None = None
-    _tidying: threading.Thread | None = None
+    _tidying: Tidying = field(init=False)
+    _planning: PlanningBeside = field(init=False)
     _halt: threading.Event = field(default_factory=threading.Event)
     _stops: int = 0
     _deadline: float = float("inf")
@@ -74,8 +75,10 @@ class Leader:
     _claims: Claims = field(default_factory=Claims)
 
     def __post_init__(self) -> None:
-        """Begin with nobody waiting."""
+        """Begin with nobody waiting, and nothing going on beside."""
         self._holds = Holds(self.project.clock, self.project.config.backoff)
+        self._tidying = Tidying(self.project)
+        self._planning = PlanningBeside(self.project, self.inbox)
 
     def stop(self, signal: int) -> None:
         """Ask for an end, from a signal handler or another thread: softly the first time, at once the second."""
@@ -103,8 +106,10 @@ class Leader:
         finally:
             engine.close()
             self._halt.set()
-            for beside in filter(None, (self._landing, self._tidying)):
-                beside.join()
+            if self._landing:
+                self._landing.join()
+            self._planning.close()
+            self._tidying.close()
             project.worktrees.close()
         if self._error:
             raise self._error
@@ -117,8 +122,8 @@ class Leader:
             self._handle(engine, self.inbox.get())
         if not self._draining and self._step(engine):
             return True
-        idle = not self._running and not self._landing
-        held = self._holds.tasks and not self.report.over_budget
+        idle = not (self._running or self._landing or self._planning.busy)
+        held = self._holds.tasks and not (self.report.over_budget or self.report.gate)
         if idle and (self._draining or (not held and self._not_now is None)):
             return False
         self._wait(engine)
@@ -142,6 +147,7 @@ class Leader:
         return again
 
     def _work(self, engine: LocalEngine) -> bool:
+        self._planning.look()
         if not self._landing:
             return self._act(engine, docket(self.project.register, self._look()))
         self._start(engine, docket(self.project.register, self._situation()))
@@ -176,6 +182,7 @@ class Leader:
 
     def _fail(self, error: Exception) -> None:
         """Remember the first error: nothing new starts from now on."""
+        self._planning.stop()
         if self._error is None:
             self._error = error
             words = str(error) if isinstance(error, OrchestratorError) else repr(error)
@@ -184,6 +191,8 @@ class Leader:
     def _act(self, engine: LocalEngine, known: Docket) -> bool:
         """Do what the docket calls for; True when that moved the branch, so that all must be read again."""
         self._cancel_outdated(engine, known.now)
+        if self._planning.put_down(list(self._running)):
+            return True
         for _task, mine in known.failed():
             if mine[-1].task not in self._running and self._after_failure(known.now, mine):
                 return True
@@ -238,11 +247,17 @@ class Leader:
     def _chosen(self, known: Docket) -> list[Order]:
         """Return the orders for the tasks that may start now."""
         project, slots = self.project, self.project.config.jobs - len(self._running)
-        if slots <= 0 or self._past_until(known.now) or self._over_budget():
-            return []
         now = known.now
+        if slots <= 0 or planning.is_past(now.plan, now.phase, self.until) or self._gated(now) or self._over_budget():
+            return []
         ready = planning.ready(now.plan, self._standing(known), now.phase, slots, among=now.unsettled)
         return [order(known, project.config, self.agents, task) for task in ready]
+
+    def _gated(self, now: Situation) -> bool:
+        """Whether a plan that was made beside this run waits for a person."""
+        gate = now.ledger.gate
+        self.report.gate = gate.name if gate and gate.shut else ""
+        return bool(self.report.gate)
 
     def _over_budget(self) -> bool:
         """Whether the budget is spent; told once."""
@@ -272,12 +287,6 @@ class Leader:
             waiting=frozenset(attempt.task for attempt in known.waiting()),
             held=self._holds.tasks.union(spent, known.unlearnt() if self._landing else ()),
         )
-
-    def _past_until(self, now: Situation) -> bool:
-        wanted = planning.match_phase(self.until, now.plan.phases) if self.until else None
-        if wanted is None or now.phase == BLOCKED:
-            return False
-        return now.phase == COMPLETE or now.plan.phases.index(now.phase) > now.plan.phases.index(wanted)
 
     def _checkpoint_first(self, known: Docket) -> bool:
         """Write the checkpoint `auto` wants before delegation or a risky step; True when it was written."""
@@ -313,19 +322,6 @@ class Leader:
         self._landing = threading.Thread(target=work, name="landing")
         self._landing.start()
 
-    def _tidy_beside(self) -> None:
-        """Tidy in a thread of its own: a landing would else wait for it, once in a while for seconds."""
-        if self._tidying is None or not self._tidying.is_alive():
-            self._tidying = threading.Thread(target=self._tidy, name="tidying")
-            self._tidying.start()
-
-    def _tidy(self) -> None:
-        """Keep git quick; where it cannot be, say so: nothing depends on it."""
-        try:
-            tidy(self.project.git, self.project.place)
-        except (GitError, OSError) as error:
-            self.project.say("untidy", why=one_line(str(error)))
-
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
         clock = self.project.clock.monotonic()
@@ -345,10 +341,14 @@ class Leader:
                 self._pause(message.attempt)
         elif isinstance(message, Landed):
             self._landing = None
-            self._tidy_beside()
+            self._tidying.beside()
             self.report.landed += message.outcome.landed
             unanswered = self._unanswered.take(self.project, message.outcome.later, self._holds)
             self._after_landing(message.error or unanswered)
+        elif isinstance(message, Planned):
+            error = self._planning.take(message)
+            if error:
+                self._fail(error)
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
 
@@ -372,6 +372,7 @@ class Leader:
 
     def _stop(self, engine: LocalEngine, signal: int) -> None:
         self._stops += 1
+        self._planning.stop()
         self.report.stopped = signal
         if self._stops > 1:
             self._cancel_all(engine)
@@ -387,10 +388,11 @@ class Leader:
     def _finish(self) -> None:
         """Write the session's last checkpoint where one is due, and say how things stand."""
         now = self._situation()
+        self._gated(now)
         if self.report.landed and not self._is_checkpoint(now.commit) and self._stops < 2:  # noqa: PLR2004
             publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
             now = self._situation()
-        self._tidy()
+        self._tidying.now()
         remember(self.project.place.git_dir, now.commit, now.ledger)
         dear = {} if self.report.over_budget else self._dear(now.unsettled)
         self.report.conclude(now, claims(self.project.git), dear)

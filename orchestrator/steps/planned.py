@@ -57,14 +57,14 @@ class Decision:
     micros: int
 
 
-def write_plan(project: Project, base: str, decision: Decision) -> str:
-    """Commit the plan on top of `base`, and return the commit.
+def write_plan(project: Project, base: str, decision: Decision, running: Sequence[str] = ()) -> str:
+    """Commit the plan on top of `base` while the tasks `running` are being worked at, and return the commit.
 
     Raises:
         BranchMovedError: the branch is not at `base` any more.
         InTheWayError: an uncommitted change stands where it must write.
     """
-    chapter = open_chapter(project, _with(project, base, decision), ())
+    chapter = open_chapter(project, _with(project, base, decision), running)
     happened = Happened(
         slug="plan",
         title=f"the plan: {one_line(decision.title, _SUBJECT)}",

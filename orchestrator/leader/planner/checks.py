@@ -1,6 +1,6 @@
 """What is wrong with an answer of the planner's, as a list of sentences that it can mend it by. Pure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, product
 
@@ -9,7 +9,7 @@ from orchestrator import policy
 from orchestrator.documents import paths, task_id
 from orchestrator.errors import DocumentError
 from orchestrator.leader.planner.answers import Outline, PlannedFile, PlannedSpec, PlannedTask
-from orchestrator.leader.planner.papers import Known, misread, territory, todo_with
+from orchestrator.leader.planner.papers import Known, contracts, misread, territory, todo_with, whole
 from orchestrator.plan import BLOCKED, COMPLETE, PERSON
 
 _LONGEST_ID = 40
@@ -86,6 +86,19 @@ def of_outline(known: Known, outline: Outline) -> list[str]:
         found += _files(known.files, task, _made_before(outline, order, task.id))
     found += _meeting(known, outline, order)
     return found or _unwritable(known, outline, order.phases)
+
+
+def fits(known: Known, outline: Outline, specs: Mapping[str, PlannedSpec]) -> bool:
+    """Whether a plan that had nothing wrong has nothing wrong now that something else is `known`."""
+    if of_outline(known, outline):
+        return False
+    if any(of_spec(known, outline, task, specs[task.id]) for task in outline.tasks):
+        return False
+    try:
+        whole(known, outline, contracts(outline, specs))
+    except DocumentError:
+        return False
+    return True
 
 
 def _phases(known: Known, outline: Outline, phases: Sequence[str]) -> Iterator[str]:

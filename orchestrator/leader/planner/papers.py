@@ -74,6 +74,11 @@ def spec_document(task: PlannedTask, spec: PlannedSpec) -> bytes:
     return render.document("planned-spec.md.j2", values)
 
 
+def contracts(outline: Outline, specs: Mapping[str, PlannedSpec]) -> dict[str, bytes]:
+    """Return the specs of a plan as files' bytes, by task."""
+    return {task.id: spec_document(task, specs[task.id]) for task in outline.tasks}
+
+
 def misread(task: PlannedTask, spec: PlannedSpec) -> str:
     """Return why the spec would be read as something else than what was meant, empty where it would not."""
     try:

@@ -1,7 +1,7 @@
 """From a goal to a checked plan: the outline first, then the specs, each asked for again with what is wrong with it."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,11 +42,16 @@ class Spent:
 
 @dataclass(frozen=True)
 class Drafted:
-    """A plan that has nothing wrong: what was answered, and the specs as files' bytes by task."""
+    """A plan that has nothing wrong: what was answered, the specs by task."""
 
     outline: Outline
-    contracts: dict[str, bytes]
+    specs: Mapping[str, PlannedSpec]
     spent: Spent
+
+    @property
+    def contracts(self) -> dict[str, bytes]:
+        """The specs as files' bytes, by task."""
+        return papers.contracts(self.outline, self.specs)
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,12 @@ class Planning:
         specs: dict[str, PlannedSpec] = {}
         for number, batch in enumerate(asking.batches(outline.tasks), 1):
             specs |= self._specs(outline, batch, f"specs {number}")
-        contracts = {task.id: papers.spec_document(task, specs[task.id]) for task in outline.tasks}
+        drafted = Drafted(outline, specs, self.spent)
         try:
-            papers.whole(self.matter.known, outline, contracts)
+            papers.whole(self.matter.known, outline, drafted.contracts)
         except DocumentError as error:
             raise _no_plan([str(error)]) from error
-        return Drafted(outline, contracts, self.spent)
+        return drafted
 
     def _outline(self) -> Outline:
         again: Again | None = None
