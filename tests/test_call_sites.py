@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-from call_sites import AMPLE, ATTEMPTS, DEADLINE, GOAL, RETRIES, SITES, Call, Site
+from call_sites import AMPLE, DEADLINE, GOAL, RETRIES, SITES, Call, Site
 from harness import Repo, Said
 from hurried import Stable
 from model_faults import BROKEN, CLASSES, SLOW, STOPS
@@ -110,7 +110,7 @@ def wrong_calls(name: str, calls: list[Call], deadline: float, *, fresh: bool) -
     known: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         known[call.asked].append(call)
-    most = RETRIES + 1 if name in _PLANNER else _AGAIN * ATTEMPTS if name == "worker" else _AGAIN
+    most = RETRIES + 1 if name in _PLANNER else _AGAIN
     for same in known.values():
         ends = [call.ended for call in same]
         if not {*ends[:-1]} <= {"transient", "quota", *STOPS.values(), *(["deterministic"] if fresh else [])}:

@@ -159,6 +159,25 @@ def test_an_api_that_is_down_for_a_while_costs_no_turn(project: Repo, fake: Fake
     assert attempts(project) == ["refs/orchestrator/attempts/t/1"]
 
 
+def test_an_api_that_stays_down_ends_the_run_and_costs_no_turn_either(project: Repo, fake: FakeAPI) -> None:
+    """The attempt is not given up: it waits, with all it has, for another run."""
+    more = "[limits]\nretries = 1\nbackoff = 0.05\n"
+    project.write("orchestrator.toml", project.read("orchestrator.toml") + more)
+    fake.fail(Fault.OVERLOADED, times=None, when=lambda request: len(request.turns) == 9)
+    said = project.run("run", code=1)
+    assert "t/1 cannot go on, after 2 transient failures in a row" in said.err
+    assert "goes on where it was" in said.err
+    down = calls(fake)
+    # Of a call that failed: its tries, as often as the attempt was taken up.
+    assert (len(set(down)), len(down)) == (5, 4 + 2 * 2)
+    assert attempts(project) == [""]
+    fake.heal()
+    project.run("run")
+    assert tree(project) == twelve.TREE
+    assert len(calls(fake)) == len(down) + 8
+    assert attempts(project) == ["refs/orchestrator/attempts/t/1"]
+
+
 def test_a_spec_that_changed_meanwhile_starts_anew(project: Repo) -> None:
     assert start(project, 9).wait(timeout=120) == -signal.SIGKILL
     project.spec("t", "src/", goal=f"Do {twelve.SPEC_WORD}, and well.")

@@ -18,7 +18,7 @@ from orchestrator.leader.inbox import Landed, Planned, Stop
 from orchestrator.leader.orders import order
 from orchestrator.leader.report import Report
 from orchestrator.leader.tidying import Tidying
-from orchestrator.leader.unanswered import Unanswered
+from orchestrator.leader.unanswered import Unanswered, unreached
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import Attempt
@@ -267,11 +267,6 @@ class Leader:
             self.project.say("budget.spent", why=why)
         return bool(why)
 
-    def _dear(self, tasks: Sequence[str]) -> dict[str, str]:
-        """Return those of `tasks` whose own budget is spent, with the reason."""
-        over = self.project.models.purse.over
-        return {task: why for task in tasks if (why := over(task))}
-
     def _standing(self, known: Docket) -> Standing:
         project, git, config = self.project, self.project.git, self.project.config
         current = known.now.standing()
@@ -279,7 +274,7 @@ class Leader:
         taken = [task for task in claimed if not current.settled(task)]
         failed = known.failed()
         spent = [task for task, mine in failed if verdict(git, config, known.now, mine)[0] is Next.DEAD]
-        spent += self._dear([*(task for task, _ in failed), *self._holds.paused])
+        spent += self.project.models.purse.dear([*(task for task, _ in failed), *self._holds.paused])
         return replace(
             current,
             # A task claimed by somebody else runs as far as its files are concerned.
@@ -353,15 +348,20 @@ class Leader:
             self._stop(engine, message.signal)
 
     def _pause(self, paused: Paused) -> None:
-        """Let an attempt wait that can go on later; record one that shall not, or whose patience is at its end."""
+        """Let an attempt wait that can go on later; one whose patience is at its end waits for another run."""
         project, failure = self.project, paused.answer.failure
         row = self._holds.pause(paused.task)
-        outdated = failure is Failure.INTERRUPTED and not self._draining
-        if outdated or (failure is Failure.TRANSIENT and row > project.config.retries):
+        if self._draining:
+            return
+        if failure is Failure.INTERRUPTED:
             del self._holds.paused[paused.task]
             record_kept(project, paused.task, paused.number, paused.answer)
-        elif not self._draining:
-            self._wait_for(paused.task, paused.number, row)
+        elif failure is Failure.TRANSIENT and row > project.config.retries:
+            self._fail(unreached(paused, row))
+        else:
+            # Within the attempt it was waited for already: from there on, longer.
+            waited = project.config.retries if failure is Failure.TRANSIENT else 0
+            self._wait_for(paused.task, paused.number, waited + row)
 
     def _after_landing(self, error: Exception | None) -> None:
         passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)
@@ -394,6 +394,6 @@ class Leader:
             now = self._situation()
         self._tidying.now()
         remember(self.project.place.git_dir, now.commit, now.ledger)
-        dear = {} if self.report.over_budget else self._dear(now.unsettled)
+        dear = {} if self.report.over_budget else self.project.models.purse.dear(now.unsettled)
         self.report.conclude(now, claims(self.project.git), dear)
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))

@@ -1,4 +1,4 @@
-"""Unanswered: attempts that wait to be landed until a model can be asked about them, how long, and how often."""
+"""Unanswered: attempts that wait until a model can be asked, at work or about to land: how long, and how often."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,9 +8,18 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.leader.holds import Holds
 from orchestrator.repo.attempts import Attempt
 from orchestrator.steps.asking import NoAnswer
+from orchestrator.steps.dispatch import Paused
 from orchestrator.steps.project import Project
 
 _QUOTA = 300.0  # seconds between questions while a limit of the account is reached that says no time
+
+
+def unreached(paused: Paused, row: int) -> OrchestratorError:
+    """Return the error of an attempt that can go on, and whose agent got through to nobody so often in a row."""
+    return OrchestratorError(
+        f"{paused.task}/{paused.number} cannot go on, after {row} transient failures in a row: {paused.answer.detail}",
+        hint="orchestrator run   # goes on where it was: nothing is lost, and nothing is paid for again",
+    )
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -85,6 +85,10 @@ class Purse:
                 if limit and paid >= limit:
                     return f"{usd(paid)} of {usd(limit)} USD of {what} are spent"
         return ""
+
+    def dear(self, tasks: Sequence[str]) -> dict[str, str]:
+        """Return those of `tasks` whose own budget is spent, with the reason."""
+        return {task: why for task in tasks if (why := self.over(task))}
 
     def left(self, task: str) -> int | None:
         """Return the micros that may still be spent on `task`, None where there is no limit."""
