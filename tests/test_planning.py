@@ -242,6 +242,9 @@ def test_ctrl_c_ends_a_planning_at_once_and_keeps_what_it_has(made: Repo) -> Non
         started.send_signal(signal.SIGINT)
         _, said = started.communicate(timeout=60)
         assert (started.returncode, "what was answered is kept" in said) == (130, True)
+        shown = made.run("status")
+        assert f"cut short, `orchestrator plan` goes on: planning, answers so far 1: {GOAL}" in shown.out
+        assert "next: orchestrator plan " in shown.err
         fake.heal()
         made.run("plan")
         assert asked(fake) == ["outline", "specs", "specs"]

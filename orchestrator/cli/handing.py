@@ -7,10 +7,10 @@ from orchestrator.cli.leading import leading
 from orchestrator.clock import SystemClock
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.events import Event, Tell
-from orchestrator.leader.planner.memory import begun
 from orchestrator.leader.planner.session import Made, make
 from orchestrator.leader.requests import Asked, asking
 from orchestrator.repo.locate import Place
+from orchestrator.steps.begun import begun
 from orchestrator.workspace import BusyError, Folders, is_locked
 
 _HEARD = 10.0  # seconds within which a leader that plans beside its run takes a request

@@ -90,7 +90,7 @@ def _goal(output: Output, goal: str, source: str | None, folders: Folders, *, ed
 
 def _left(folders: Folders) -> str:
     """Return the goal of a planning that was cut short, empty without one."""
-    from orchestrator.leader.planner.memory import begun  # noqa: PLC0415 - only a call without a goal needs it
+    from orchestrator.steps.begun import begun  # noqa: PLC0415 - only a call without a goal needs it
 
     left = begun(folders)
     return left.goal if left else ""

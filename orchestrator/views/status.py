@@ -10,7 +10,9 @@ from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import DocumentError, OrchestratorError
 from orchestrator.models.journal import read
+from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
+from orchestrator.steps.begun import begun
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
 from orchestrator.steps.contradictions import refuse_contradictions
@@ -18,9 +20,10 @@ from orchestrator.steps.shown import approval
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in
 from orchestrator.views.glance import Sources, look, own_bytes, phase, workflow
 from orchestrator.views.work import Leader, Running, work
-from orchestrator.workspace import read_own
+from orchestrator.workspace import Folders, read_own
 
 _LISTED = 20  # in the data
+_GOAL = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Status:
         gate: the checkpoint that waits for a person; empty where none does.
         gate_why: why it was rejected; empty while it has no answer.
         approve: the command that approves what stands at HEAD.
+        planning: the goal of a planning that has not come to its end, in one line; empty where there is none.
+        answers: how many answers of a model it has.
         problem: what keeps the documents from being read, as `file:line: what`.
     """
 
@@ -79,13 +84,15 @@ class Status:
     gate: str = ""
     gate_why: str = ""
     approve: str = ""
+    planning: str = ""
+    answers: int = 0
     problem: str = ""
 
 
 def status(sources: Sources) -> Status:
     """Read where the project stands. Nothing is written, and no lock is taken."""
     at_work = work(sources)
-    spent = read(sources.journal).whole()
+    spent, left = read(sources.journal).whole(), begun(Folders(sources.root))
     shown = Status(
         planned=True,
         cost=(spent.paid + spent.pending) / MICROS,
@@ -93,6 +100,8 @@ def status(sources: Sources) -> Status:
         leader=at_work.leader,
         running=at_work.running[:_LISTED],
         abandoned=at_work.abandoned,
+        planning=one_line(left.goal, _GOAL) if left else "",
+        answers=left.answers if left else 0,
     )
     try:
         now = look(sources)

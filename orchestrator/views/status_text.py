@@ -19,7 +19,7 @@ def following(shown: Status) -> tuple[str, str] | None:
     if shown.leader:
         return None
     if not shown.planned:
-        return "orchestrator init", "there is no plan here: no TODO.md"
+        return _first(shown)
     if shown.problem:
         return "orchestrator doctor", "a document cannot be read"
     if shown.refused:
@@ -33,6 +33,12 @@ def following(shown: Status) -> tuple[str, str] | None:
     if shown.abandoned:
         return "orchestrator run", "an abandoned run: it carries on where that stopped"
     return _onward(shown)
+
+
+def _first(shown: Status) -> tuple[str, str]:
+    if shown.planning:
+        return "orchestrator plan", "goes on with a planning that was cut short"
+    return "orchestrator init", "there is no plan here: no TODO.md"
 
 
 def _onward(shown: Status) -> tuple[str, str]:
@@ -115,12 +121,13 @@ def _few(word: str, found: Mapping[str, str], count: int, rest: str) -> Iterator
 def _at_work(shown: Status) -> list[str]:
     if shown.abandoned:
         return ["an abandoned run: `orchestrator run` carries on"]
+    planning = [f"planning, answers so far {shown.answers}: {shown.planning}"] if shown.planning else []
     if shown.leader is None:
-        return []
+        return [f"cut short, `orchestrator plan` goes on: {line}" for line in planning]
     lines = [f"a leader is at work: process {shown.leader.pid}, since {shown.leader.since:%H:%M} UTC"]
     lines += [f"  running: {item.task}, attempt {item.attempt}" for item in shown.running[:_FEW]]
     more = len(shown.running) - _FEW
-    return lines + ([f"  ... and {more} more"] if more > 0 else [])
+    return lines + planning + ([f"  ... and {more} more"] if more > 0 else [])
 
 
 def _last(shown: Status, now: datetime) -> str:

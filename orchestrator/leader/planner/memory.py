@@ -12,19 +12,11 @@ from orchestrator.failure import Failure
 from orchestrator.models.ask import Asking, Purpose
 from orchestrator.models.call import Call, CallError, Reply, Stop, Usage
 from orchestrator.repo.worktrees import remove_tree
+from orchestrator.steps.begun import GOAL, home
 from orchestrator.workspace import Folders, write_durably
 
 _FORMAT = 1
 _SHOWN = 16  # hexadecimal digits of a name
-_GOAL = "goal.json"
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A planning that has not come to its end: for which goal, and how many answers it has."""
-
-    goal: str
-    answers: int
 
 
 @dataclass(frozen=True)
@@ -40,10 +32,10 @@ class Memory:
         Raises:
             OSError: the disk is full or read-only.
         """
-        made = cls(_home(folders) / digest([_FORMAT, goal, *facts]))
-        if not (made.folder / _GOAL).is_file():
+        made = cls(home(folders) / digest([_FORMAT, goal, *facts]))
+        if not (made.folder / GOAL).is_file():
             forget(folders)  # of plannings cut short, one is kept
-            write_durably(made.folder / _GOAL, json.dumps({"goal": goal}).encode())
+            write_durably(made.folder / GOAL, json.dumps({"goal": goal}).encode())
         return made
 
     def step(self, name: str, asked: object, make: Callable[[], Any]) -> Any:
@@ -103,22 +95,6 @@ def digest(what: object) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:_SHOWN]
 
 
-def begun(folders: Folders) -> Begun | None:
-    """Return the planning that was cut short, if there is one."""
-    home = _home(folders)
-    for folder in sorted(home.iterdir()) if home.is_dir() else []:
-        try:
-            goal = str(json.loads((folder / _GOAL).read_bytes())["goal"])
-            return Begun(goal, sum(1 for _ in folder.glob("*.json")) - 1)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return None
-
-
 def forget(folders: Folders) -> None:
     """Let go of every planning: it has become a commit, or another goal has come."""
-    remove_tree(_home(folders))
-
-
-def _home(folders: Folders) -> Path:
-    return folders.home / "planning"
+    remove_tree(home(folders))
