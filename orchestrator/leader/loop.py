@@ -27,7 +27,7 @@ from orchestrator.repo.history import walk
 from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
 from orchestrator.steps.chapter import read_stamp
-from orchestrator.steps.claim import Claims, claims
+from orchestrator.steps.claim import Claims
 from orchestrator.steps.dispatch import Order, Paused, carry_out, record_kept
 from orchestrator.steps.land import Outcome, land
 from orchestrator.steps.learn import is_news, learn
@@ -395,5 +395,6 @@ class Leader:
         self._tidying.now()
         remember(self.project.place.git_dir, now.commit, now.ledger)
         dear = {} if self.report.over_budget else self.project.models.purse.dear(now.unsettled)
-        self.report.conclude(now, claims(self.project.git), dear)
+        claimed = self._claims.read(self.project.git, self.project.place.git_dir, self.project.clock.now())
+        self.report.conclude(now, claimed, dear)
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))

@@ -1,7 +1,8 @@
 """Books: names with the commit each stands for, in little memory, for what is held as long as a project lives.
 
 Ten thousand entries take 0.6 MiB, where a `dict` takes 2.5. What was written in last is as it came; what came before
-lies in one piece of text, with a place for each name. Copies share the text, so that one costs next to nothing.
+lies in one piece of text, with a place for each name. Copies share the text, so that one costs next to nothing. The
+places are found when a name is first looked for: who asks about a whole plan at once needs none.
 """
 
 import os
@@ -14,6 +15,7 @@ _FRESH = 256  # entries that may be written in before they join the text,
 _SHARE = 32  # or one in so many of those in the text
 _MANY = 4  # one in so many: then reading all is quicker than looking for each
 _LINE = re.compile(rb"([^\0\n]*)\0([^\n]*)\n")
+_PAIR = re.compile(_LINE.pattern.decode())
 _GONE = ""
 _HALF = 32  # bits of a place: where its line starts, below those that say whose it is
 _LOWER = (1 << _HALF) - 1
@@ -28,12 +30,20 @@ class Book(MutableMapping[str, str]):
 
     def __init__(self, text: bytes = b"") -> None:
         self._text = text
-        self._places = array("Q", sorted(_places(text, 0)))
+        self._found: array[int] | None = None  # the places, once they were needed
         self._fresh: dict[str, str] = {}  # not in the text yet; `_GONE` for what is there and was taken out
+
+    @property
+    def _places(self) -> "array[int]":
+        if self._found is None:
+            self._found = array("Q", sorted(_places(self._text, 0)))
+        return self._found
 
     @property
     def text(self) -> bytes:
         """All entries, as a book is made from them."""
+        if not self._fresh:
+            return self._text
         whole = self.copy()
         whole._join()  # noqa: SLF001 - it is a book, too
         return whole._text  # noqa: SLF001
@@ -41,16 +51,16 @@ class Book(MutableMapping[str, str]):
     def copy(self) -> "Book":
         """Return a book of the same entries; neither knows what is written into the other."""
         made = Book()
-        made._text, made._places, made._fresh = self._text, self._places, self._fresh.copy()
+        made._text, made._found, made._fresh = self._text, self._places, self._fresh.copy()
         return made
 
     def among(self, names: Collection[str]) -> dict[str, str]:
         """Return the entries of `names`, in this book's order; that takes as long as there are names."""
         wanted = frozenset(names)
-        older = wanted - self._fresh.keys()
-        if len(older) * _MANY > len(self._places):
-            lines = (line.split("\0") for line in os.fsdecode(self._text).split("\n")[:-1])
-            old = {name: commit for name, commit in lines if name in older}
+        older = wanted - self._fresh.keys() if self._fresh else wanted
+        held = self._text.count(b"\n") if self._found is None else len(self._found)
+        if len(older) * _MANY > held:
+            old = {name: commit for name, commit in _PAIR.findall(os.fsdecode(self._text)) if name in older}
         else:
             found = {name: place for name in older if (place := self._place(name)) >= 0}
             old = {name: self._at(found[name], name) for name in sorted(found, key=found.__getitem__)}
@@ -85,12 +95,12 @@ class Book(MutableMapping[str, str]):
         if any(self._place(name) >= 0 for name in fresh):
             lines = (line[0] for line in _LINE.finditer(self._text) if os.fsdecode(line[1]) not in fresh)
             kept = Book(b"".join(lines))
-            self._text, self._places = kept._text, kept._places
-        start = len(self._text)
+            self._text, self._found = kept._text, kept._places
+        start, places = len(self._text), self._places
         self._text += b"".join(os.fsencode(f"{name}\0{commit}\n") for name, commit in fresh.items() if commit != _GONE)
-        self._places = self._places[:]  # another copy may share them
+        self._found = places[:]  # another copy may share them
         for place in _places(self._text, start):
-            insort(self._places, place)
+            insort(self._found, place)
 
     def __getitem__(self, name: str) -> str:
         """Return the commit of `name`."""

@@ -147,6 +147,8 @@ def ledger(git: Git, tip: str, known: tuple[str, Ledger] | None = None) -> Ledge
 
     `known` is a commit with its ledger: where `tip` only continues it, the rest of the history is not read again.
     """
+    if known is not None and known[0] == tip:
+        return known[1]
     if known is not None:
         fresh = list(walk(git, tip, "--reverse", "--topo-order", f"^{known[0]}"))
         if _continues(known[0], fresh) and not reverts(git, tip, f"^{known[0]}"):

@@ -21,13 +21,18 @@ def recall(git_dir: Path) -> tuple[str, Ledger] | None:
     try:
         head, _, text = _file(git_dir).read_bytes().partition(b"\n")
         facts, landed = json.loads(head), Book(text)
-        if (facts["format"], facts["landed"]) != (_FORMAT, len(landed)):
+        if facts["format"] != _FORMAT or not _is_whole(text, facts["landed"]):
             return None
         gate = Gate(**facts["gate"]) if facts["gate"] else None
         known = Ledger(landed, dict(facts["reopened"]), int(facts["checkpoint"]), str(facts["workflow"]), gate)
         return str(facts["commit"]), known
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _is_whole(text: bytes, lines: int) -> bool:
+    """Whether a book's text has so many lines, each with its two parts: none was torn."""
+    return (text.count(b"\n"), text.count(b"\0")) == (lines, lines) and text[-1:] in {b"", b"\n"}
 
 
 def remember(git_dir: Path, commit: str, known: Ledger) -> None:

@@ -172,10 +172,10 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
         OrchestratorError: there is no plan there.
         DocumentError: a document cannot be taken; with `file:line`.
     """
-    for known in (library.last, library.coming):
-        if known is not None and known.commit == commit and phases in {(), known.plan.phases}:
-            library.last = known
-            return known
+    for held in (library.last, library.coming):
+        if held is not None and held.commit == commit and phases in {(), held.plan.phases}:
+            library.last = held
+            return held
     last = library.last
     found = entries(git, commit, [TODO, STATE])
     if TODO not in found:
@@ -183,13 +183,14 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     read = blobs(git, [found[path].blob for path in (TODO, STATE) if path in found])
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
-    landed = ledger(git, commit, (last.commit, last.ledger)) if last else recalled(git, commit, todo)
-    ids, answers = _papers(git, commit, [task.id for task in todo.tasks if task.id not in landed.landed])
+    known, landed = _continued(git, commit, todo, last) if last else recalled(git, commit, todo)
+    ids, answers = _papers(git, commit, [task.id for task in todo.tasks if task.id not in landed])
     specs = _specs(git, ids, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
     library.last = Situation(
-        commit, todo, state, plan, landed, Results(git, commit, answers, landed.landed, library), ids
+        commit, todo, state, plan, known, Results(git, commit, answers, known.landed, library), ids
     )
+    vars(library.last)["landed"] = landed
     return library.last
 
 
@@ -199,15 +200,26 @@ def phases_in(state: State | None) -> tuple[str, ...]:
     return tuple(name for name in names if name not in {COMPLETE, planning.BLOCKED})
 
 
-def recalled(git: Git, commit: str, todo: Todo) -> Ledger:
-    """Return the ledger at `commit`, whose TODO.md is `todo`: what is remembered, if that agrees with the ticks."""
+def _continued(git: Git, commit: str, todo: Todo, last: Situation) -> tuple[Ledger, dict[str, str]]:
+    known = ledger(git, commit, (last.commit, last.ledger))
+    return known, known.landed.among([task.id for task in todo.tasks])
+
+
+def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]:
+    """Return the ledger at `commit`, whose TODO.md is `todo`, and of the tasks there those that have landed.
+
+    That is what is remembered, if it agrees with the ticks.
+    """
+    tasks = [task.id for task in todo.tasks]
     memory = recall(git.directory / ".git")
     if memory is not None:
         known = ledger(git, commit, memory)
-        ticked = {task.id for task in todo.tasks if task.mark is Mark.DONE}
-        if ticked == known.landed.among({task.id for task in todo.tasks}).keys():
-            return known
-    return ledger(git, commit)
+        landed = known.landed.among(tasks)
+        done = Mark.DONE
+        if landed.keys() == {task.id for task in todo.tasks if task.mark is done}:
+            return known, landed
+    known = ledger(git, commit)
+    return known, known.landed.among(tasks)
 
 
 def no_plan() -> OrchestratorError:

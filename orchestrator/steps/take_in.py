@@ -179,7 +179,7 @@ def _known(git: Git, commit: str) -> Ledger:
     """Return the ledger at `commit`: for an edit, the whole history is read only where nothing right is remembered."""
     read = blobs(git, [f"{commit}:{TODO}"])
     try:
-        return recalled(git, commit, Todo.parse(read[f"{commit}:{TODO}"], TODO))
+        return recalled(git, commit, Todo.parse(read[f"{commit}:{TODO}"], TODO))[0]
     except (KeyError, DocumentError):  # there is none, or one that this very edit mends
         return ledger(git, commit)
 

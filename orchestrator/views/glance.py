@@ -97,13 +97,15 @@ def look(sources: Sources) -> Situation | None:
         return None
     todo = Todo.parse(read[TODO], TODO)
     state = State.parse(read[STATE], STATE) if STATE in read else None
-    known = recalled(sources.git, sources.tip, todo) if sources.tip else NOTHING
-    tasks = [task.id for task in todo.tasks if task.id not in known.landed]
+    known, landed = recalled(sources.git, sources.tip, todo) if sources.tip else (NOTHING, {})
+    tasks = [task.id for task in todo.tasks if task.id not in landed]
     found |= _found(sources, [path for task in tasks for path in (spec_path(task), result_path(task))])
     shelf = _shelf(sources, found, tasks)
     marked = _marked(sources, found, tasks)
     plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=marked)
-    return Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), {})
+    now = Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), {})
+    vars(now)["landed"] = landed
+    return now
 
 
 def _marked(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Spec]:
