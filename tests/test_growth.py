@@ -87,3 +87,39 @@ def test_a_remembered_ledger_that_says_something_else_than_the_plan_is_not_belie
     assert done.run("status", "--json").json["data"]["done"] == 1
     done.run("run")
     assert done.landed() == ["a"]
+
+
+@pytest.mark.parametrize("book", ["b\0%s\n", "b\0%s\na\0%s\n", "a\0\0%s\n\n", "a\0%s", "a%s\n", ""])
+def test_a_remembered_book_that_is_another_or_torn_is_not_believed(done: Repo, book: str) -> None:
+    ledger = done.root / ".git" / "orchestrator" / "ledger"
+    done.run("run")
+    before = ledger.read_bytes()
+    head = before.split(b"\n")[0]
+    ledger.write_bytes(head + b"\n" + book.replace("%s", done.git("rev-parse", "HEAD")).encode())
+    shown = done.run("status", "--json").json["data"]
+    assert (shown["done"], shown["total"], shown["problem"]) == (1, 1, "")
+    done.run("run")
+    assert (ledger.read_bytes(), done.landed()) == (before, ["a"])
+
+
+def test_what_landed_elsewhere_since_is_read_on_top_of_what_is_remembered(done: Repo) -> None:
+    done.run("run")
+    done.write("TODO.md", done.read("TODO.md") + "- [x] c: three\n")
+    done.commit("three by hand\n\nTask: c")
+    assert done.run("status", "--json").json["data"]["done"] == 2
+    done.git("reset", "-q", "--hard", "HEAD^")
+    assert done.run("status", "--json").json["data"]["done"] == 1
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.result.md"])
+def test_an_edit_of_a_landed_document_in_place_with_its_size_and_time_kept_is_taken_in(done: Repo, name: str) -> None:
+    done.run("run")
+    path = done.root / "specs" / name
+    facts, text = path.stat(), path.read_bytes()
+    changed = text.replace(b"a", b"e", 1) if name == "a.md" else text.replace(b"None", b"none", 1)
+    with path.open("r+b") as file:
+        file.write(changed)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    done.run("run")
+    assert changed != text
+    assert done.git("show", f"HEAD:specs/{name}").encode() == changed.rstrip(b"\n")

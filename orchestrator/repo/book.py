@@ -40,6 +40,11 @@ class Book(MutableMapping[str, str]):
         return self._found
 
     @property
+    def _held(self) -> int:
+        """How many entries the text has."""
+        return self._text.count(b"\n") if self._found is None else len(self._found)
+
+    @property
     def text(self) -> bytes:
         """All entries, as a book is made from them."""
         if not self._fresh:
@@ -58,8 +63,7 @@ class Book(MutableMapping[str, str]):
         """Return the entries of `names`, in this book's order; that takes as long as there are names."""
         wanted = frozenset(names)
         older = wanted - self._fresh.keys() if self._fresh else wanted
-        held = self._text.count(b"\n") if self._found is None else len(self._found)
-        if len(older) * _MANY > held:
+        if len(older) * _MANY > self._held:
             old = {name: commit for name, commit in _PAIR.findall(os.fsdecode(self._text)) if name in older}
         else:
             found = {name: place for name in older if (place := self._place(name)) >= 0}
@@ -138,7 +142,7 @@ class Book(MutableMapping[str, str]):
     def __len__(self) -> int:
         """Return how many entries there are."""
         there = sum((commit != _GONE) - (self._place(name) >= 0) for name, commit in self._fresh.items())
-        return len(self._places) + there
+        return self._held + there
 
 
 def written(text: bytes) -> Iterator[tuple[str, str]]:
