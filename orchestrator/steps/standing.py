@@ -187,11 +187,15 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     ids, answers = _papers(git, commit, [task.id for task in todo.tasks if task.id not in landed])
     specs = _specs(git, ids, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
-    library.last = Situation(
-        commit, todo, state, plan, known, Results(git, commit, answers, known.landed, library), ids
-    )
-    vars(library.last)["landed"] = landed
+    results = Results(git, commit, answers, known.landed, library)
+    library.last = primed(Situation(commit, todo, state, plan, known, results, ids), landed)
     return library.last
+
+
+def primed(now: Situation, landed: dict[str, str]) -> Situation:
+    """Return `now`, which need not look for what of its plan has landed: that is known."""
+    vars(now)["landed"] = landed  # as its cached property would keep it
+    return now
 
 
 def phases_in(state: State | None) -> tuple[str, ...]:

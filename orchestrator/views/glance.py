@@ -23,6 +23,7 @@ from orchestrator.steps.standing import (
     TODO,
     Situation,
     phases_in,
+    primed,
     recalled,
     result_path,
     spec_path,
@@ -103,9 +104,7 @@ def look(sources: Sources) -> Situation | None:
     shelf = _shelf(sources, found, tasks)
     marked = _marked(sources, found, tasks)
     plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=marked)
-    now = Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), {})
-    vars(now)["landed"] = landed
-    return now
+    return primed(Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), {}), landed)
 
 
 def _marked(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Spec]:

@@ -136,7 +136,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "checkpointed": _checkpointed,
     "plan.asked": lambda event: f"somebody asks for a plan: {_fact(event, 'goal')}",
     "plan.handed": lambda event: f"{_fact(event, 'why')}; it makes the plan beside its run",
-    "plan.answered": lambda event: f"planning: answers so far: {event.facts.get('answers')}",
+    "plan.answered": lambda event: f"planning: {event.facts.get('answers')} answered so far",
     "plan.failed": lambda event: f"no plan: {_fact(event, 'why')}",
     "plan.asking": lambda event: f"planning: {_fact(event, 'step')}",
     "plan.trying": lambda event: f"trying: {_fact(event, 'command')}",
