@@ -93,6 +93,7 @@ def going(repo: Repo, said: Script) -> Iterator[Project]:
             until(path=repo.root / ".orchestrator/attempts/add/1/order.json", running=run)
             yield Project(repo, fake, run)
         finally:
+            (repo.root.parent / "go").touch()  # an agent that a killed leader left ends by itself
             with suppress(ProcessLookupError):
                 run.kill()
             run.communicate()
