@@ -263,3 +263,24 @@ def test_a_verb_that_leads_for_a_moment_is_waited_for(repo: Repo, tmp_path: Path
         assert "checkpoint 0002" in repo.run("plan", GOAL).out
     assert holding.wait(PATIENCE) == 0
     holding.communicate()
+
+
+def test_a_leader_that_takes_no_request_is_named(repo: Repo) -> None:
+    """Such as one that plans itself."""
+    configured(repo)
+    asked_for, answer = threading.Event(), threading.Event()
+
+    def slow(request: Request) -> Reply:
+        asked_for.set()
+        answer.wait(PATIENCE)
+        return answering(specs_of(PLAN))(request)
+
+    rules = [Rule(OUTLINE_MARK, [Reply(Structured(PLAN))]), Rule(SPECS_MARK, [slow])]
+    with model(repo, Script(rules)):
+        first = started(repo, "plan", GOAL)
+        until(asked_for, running=first)
+        said = repo.run("plan", "Something else", code=5).err
+        assert f"process {first.pid}, which takes no request now" in said
+        answer.set()
+        assert first.wait(PATIENCE) == 0
+        first.communicate()

@@ -48,7 +48,11 @@ def _handed_over(
             if made is not None or not led:
                 return made
             if not taken and clock.monotonic() > until:
-                raise busy
+                raise OrchestratorError(
+                    f"{busy.message}, which takes no request now",
+                    hint="again in a while: a run takes one once its work has begun, and any other call is soon over",
+                    code=busy.code,
+                )
             watched.look()
             stop.wait(_LOOK)
     raise OrchestratorError(
