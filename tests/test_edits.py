@@ -310,3 +310,17 @@ def test_the_progress_of_a_plan_that_is_over_makes_room_for_the_next_and_a_perso
     repo.run("run")
     progress = repo.read("workflow-state.md").partition("## Progress")[2].partition("\n## ")[0]
     assert [line for line in progress.split("\n") if line] == [*mine, "- [x] next: another plan"]
+
+
+def test_a_run_from_a_folder_below_takes_in_edits_of_every_document(repo: Repo) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("run")
+    edited = ["TODO.md", "checkpoints/mine.md", "specs/a.md", "specs/deep/note.md", "workflow-state.md"]
+    for path in edited:
+        old = repo.read(path) if (repo.root / path).exists() else ""
+        repo.write(path, f"{old}\n<!-- a person's note -->\n")
+    repo.write("src/deep/code.txt", "a person's code\n")
+    run = [sys.executable, "-m", "orchestrator", "run"]
+    subprocess.run(run, cwd=repo.root / "src" / "deep", env=repo.env, capture_output=True, check=True)
+    assert repo.git("show", "--format=", "--name-only", "HEAD").split("\n") == edited
+    assert repo.git("status", "--porcelain") == "?? src/"

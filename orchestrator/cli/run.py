@@ -1,8 +1,10 @@
 """`run`: carry the plan on from wherever it stands."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +14,12 @@ from orchestrator.cli.doors import reading
 from orchestrator.cli.listening import listening
 from orchestrator.cli.output import Next, Output
 from orchestrator.cli.signals import Requests, stop_requests
+from orchestrator.events import Tell
 from orchestrator.models.journal import NAME
+from orchestrator.steps.looking import Paths, looking
+
+if TYPE_CHECKING:
+    from orchestrator.leader.report import Report
 
 
 def options(function: Callable[..., int]) -> Callable[..., int]:
@@ -59,23 +66,15 @@ def carry_on(
 
 def lead(output: Output, flags: dict[str, object], until: str, events: str | None, *, live: bool) -> int:
     """Lead until nothing can move, or until somebody asks for a stop."""
-    from orchestrator.agents.roster import roster  # noqa: PLC0415 - the verbs that only read pay for none of it
-    from orchestrator.cli.leading import leading  # noqa: PLC0415 - a dry run needs none of it
-    from orchestrator.leader.loop import Leader  # noqa: PLC0415 - `--help` needs none of it
-    from orchestrator.leader.session import run  # noqa: PLC0415 - `--help` needs none of it
-    from orchestrator.views import ending  # noqa: PLC0415 - `--help` needs none of it
-
     asked = Requests()
     with (
         stop_requests(asked.take),
+        looking(Path.cwd(), os.environ) as looked,
         listening(output, stream=bool(events), live=live) as tell,
-        leading(tell, flags) as project,
     ):
-        place = project.place
-        leader = Leader(project, roster(project.config, place.root, project.env, place.git_dir, project.models), until)
-        asked.hand_to(leader.stop)
-        report = run(leader)
-        spent = project.models.purse.spent
+        report, spent = _led(tell, flags, until, asked, looked)
+    from orchestrator.views import ending  # noqa: PLC0415 - `--help` needs none of it
+
     landed = [ending.Landing(*pair) for pair in report.landed]
     end = ending.Ending(
         report.phase,
@@ -87,10 +86,24 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
         changed=bool(landed),
         over_budget=report.over_budget,
         gate=report.gate,
-        cost=spent.all.micros / MICROS,
+        cost=spent / MICROS,
     )
     output.product(ending.text(end), end, following=[Next(*pair) for pair in ending.following(end)])
     return int(report.code)
+
+
+def _led(tell: Tell, flags: dict[str, object], until: str, asked: Requests, looked: Paths) -> tuple["Report", int]:
+    """Return how the run ended, and what models cost so far, in micros."""
+    from orchestrator.agents.roster import roster  # noqa: PLC0415 - the verbs that only read pay for none of it
+    from orchestrator.cli.leading import leading  # noqa: PLC0415 - a dry run needs none of it
+    from orchestrator.leader.loop import Leader  # noqa: PLC0415 - `--help` needs none of it
+    from orchestrator.leader.session import run  # noqa: PLC0415 - `--help` needs none of it
+
+    with leading(tell, flags) as project:
+        place = project.place
+        leader = Leader(project, roster(project.config, place.root, project.env, place.git_dir, project.models), until)
+        asked.hand_to(leader.stop)
+        return run(leader, looked), project.models.purse.spent.all.micros
 
 
 def foresee(output: Output, jobs: int | None, budget: float | None, until: str) -> int:

@@ -13,6 +13,7 @@ from orchestrator.leader.recovery import recover, sift
 from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
 from orchestrator.steps import publish
+from orchestrator.steps.looking import Paths
 from orchestrator.steps.project import Project
 from orchestrator.steps.review import check_roles
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
@@ -20,14 +21,17 @@ from orchestrator.steps.take_in import adopt_ticks, take_in
 from orchestrator.steps.verify import check_base
 
 
-def prepare(project: Project, library: Library) -> Situation:
+def prepare(project: Project, library: Library, looked: Paths) -> Situation:
     """Bring the project to where work can start: healed, edits taken in, the plan a checkpoint.
+
+    `looked` says which documents differ from the last commit; that holds as long as nothing has to be healed.
 
     Raises:
         OrchestratorError: there is no plan, or a document contradicts what is landed.
     """
+    paths = looked()
     found = recover(project)
-    take_in(project)
+    take_in(project, None if found.notes else paths)
     now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if not now.plan.tasks:
         raise OrchestratorError("TODO.md has no tasks", hint='orchestrator task add ID "TITLE"', code=Exit.PRECONDITION)
@@ -69,11 +73,14 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
         )
 
 
-def run(leader: Leader) -> Report:
-    """Carry the plan on from wherever it stands, and say how it ended."""
+def run(leader: Leader, looked: Paths = lambda: None) -> Report:
+    """Carry the plan on from wherever it stands, and say how it ended.
+
+    `looked` says which documents may differ from the last commit, where git was asked already.
+    """
     give_memory_back()
     become_subreaper()
-    now = prepare(leader.project, leader.library)
+    now = prepare(leader.project, leader.library, looked)
     leader.looked = leader.project.clock.monotonic()
     leader.check_until(now)
     gate = now.ledger.gate

@@ -152,6 +152,33 @@ class Git:
                 "git is not installed", hint="install git 2.38 or newer", code=Exit.MISSING
             ) from error
 
+    @contextmanager
+    def meanwhile(self, *argv: str) -> Iterator[Callable[[], list[str] | None]]:
+        """Run git on its own while the block goes on; hand out what waits for its records, None where it fails."""
+        try:
+            process = subprocess.Popen(
+                [_program(self.base.get("PATH", os.defpath)), *argv],
+                cwd=self.directory,
+                env=environment(self.base) | dict(self.extra),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+        except OSError:
+            yield lambda: None
+            return
+
+        def records() -> list[str] | None:
+            said, _ = process.communicate()
+            return None if process.returncode else split_records(said)
+
+        with process:
+            try:
+                yield records
+            finally:
+                process.kill()
+
     def run(self, *argv: str, stdin: bytes = b"") -> bytes:
         """Run git and return its standard output.
 

@@ -15,10 +15,10 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.contradictions import refuse_contradictions, refuse_early_completion, ticked_by_hand
+from orchestrator.steps.looking import look
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import (
-    CHECKPOINTS,
     SPECS,
     STATE,
     TODO,
@@ -32,9 +32,6 @@ from orchestrator.steps.standing import (
 from orchestrator.workspace import read_own, write_durably
 
 _TRIES = 5
-# One process for what is changed and what is new: of 20,000 documents, each that reads the index takes 5 ms more.
-_STATUS = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
-_OURS = [TODO, STATE, SPECS.rstrip("/"), CHECKPOINTS.rstrip("/")]
 
 
 @dataclass(frozen=True)
@@ -45,13 +42,13 @@ class Edits:
     deleted: tuple[str, ...]
 
 
-def edits(project: Project) -> Edits:
+def edits(project: Project, paths: Sequence[str] | None = None) -> Edits:
     """Return the documents whose files differ from HEAD, as git itself would store them.
 
-    The index is only read: refreshing it would take its lock, once a second, from a person's own git.
+    `paths` are those that may differ, where git has said so already.
     """
     git = project.git
-    paths = sorted({path for record in git.records(*_STATUS, "--", *_OURS) if (path := record[3:]).endswith(".md")})
+    paths = look(git) if paths is None else paths
     there = {path: data for path in paths if (data := read_own(project.place.root, path)) is not None}
     committed = entries(git, "HEAD", paths) if paths else {}
     ids = dict(zip(there, blob_ids(git, list(there)), strict=True))
@@ -80,25 +77,27 @@ def _is_spec(path: str) -> bool:
     return path.startswith(SPECS) and not path.endswith(".result.md")
 
 
-def take_in(project: Project) -> str | None:
+def take_in(project: Project, paths: Sequence[str] | None = None) -> str | None:
     """Commit a person's edits of TODO, state, specs, results and checkpoints; return the commit, None without any.
 
-    Again on the new tip, where the person commits something at that very moment.
+    Again on the new tip, where the person commits something at that very moment. `paths` are the documents that may
+    differ from the last commit, where git has said so already.
 
     Raises:
         DocumentError: an edit cannot be taken, or contradicts what is landed; with `file:line`. Nothing changed.
     """
     for more in reversed(range(_TRIES)):
         try:
-            return _taken(project)
+            return _taken(project, paths)
         except BranchMovedError:
             if not more:
                 raise
+            paths = None
     return None
 
 
-def _taken(project: Project) -> str | None:
-    found = edits(project)
+def _taken(project: Project, paths: Sequence[str] | None) -> str | None:
+    found = edits(project, paths)
     back = restore_deleted(project, found)
     gone = [path for path in found.deleted if path not in back]
     if not found.written and not gone:
