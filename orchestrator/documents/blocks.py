@@ -11,6 +11,8 @@ CODE_INDENT: Final = 4
 HEADING: Final = re.compile(r"#{1,6}(?=[ \t\r]|\Z)")
 FENCE: Final = re.compile(r"`{3,}(?=[^`]*\Z)|~{3,}")
 MARKER: Final = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])(?=[ \t\r]|\Z)")
+# A top-level item whose words can start nothing else: no marker of a nested one, fence, heading, quote or break.
+PLAIN_ITEM: Final = re.compile(r"- (?![0-9]{1,9}[.)])(?:[^\W_]|[\[(])")
 RAW: Final = re.compile(r"<(?:script|pre|style|textarea)(?=[ \t\r>]|\Z)", re.IGNORECASE)
 RAW_END: Final = re.compile(r"</(?:script|pre|style|textarea)>", re.IGNORECASE)
 COMMENT_END: Final = re.compile("-->")

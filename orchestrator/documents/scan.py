@@ -16,6 +16,7 @@ from orchestrator.documents.blocks import (
     FENCE,
     HEADING,
     MARKER,
+    PLAIN_ITEM,
     RAW,
     RAW_END,
     columns,
@@ -129,6 +130,9 @@ class _Scanner:
         return Scan(tuple(self.kinds), tuple(self.owners), tuple(self.headings), tuple(self.items), unclosed)
 
     def take(self, number: int, line: str) -> None:
+        if not self.verbatim and PLAIN_ITEM.match(line):
+            self._plain_item(number)
+            return
         body = line.lstrip(" \t")
         lead = len(line) - len(body)
         indent = columns(line, lead) if lead else 0
@@ -140,6 +144,16 @@ class _Scanner:
             kind = self._block(number, body, lead, indent)
         self.kinds.append(kind)
         self.owners.append(self.owner if self.stack else 0)
+
+    def _plain_item(self, number: int) -> None:
+        """What `_item` does with such a line wherever it stands: a quarter of the time, and most lines of a list."""
+        self.owner = number
+        self.items.append(Item(number, 0, 0, "-", 2))
+        self._count(self.items, number, "list items")
+        self.stack = [2]
+        self.para, self.quoted, self.bare = True, False, False
+        self.kinds.append(Kind.ITEM)
+        self.owners.append(number)
 
     def _blank(self) -> Kind:
         self.para = False
