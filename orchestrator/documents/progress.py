@@ -48,13 +48,15 @@ def _read(text: Text) -> list[tuple[Progress, Item]]:
 
 def _replaced(text: Text, items: Sequence[Progress], held: list[tuple[Progress, Item]]) -> Text:
     """A block is an item and the notes below it: notes follow their item, and stay where it is gone."""
-    blocks = {fold(old.title): _block(text, old, item, items) for old, item in held}
+    named = [(fold(one_line(item.title)), item) for item in items]
+    wanted = dict(reversed(named))  # of two that are called alike, the first
+    blocks = {fold(old.title): _block(text, old, item, wanted.get(fold(old.title))) for old, item in held}
     bullet = text.line(held[0][1].line)[: held[0][1].start]
-    fresh = [blocks.get(fold(one_line(item.title))) or [_line(item, bullet)] for item in items]
-    gone = {fold(old.title) for old, _item in held} - {fold(one_line(item.title)) for item in items}
+    fresh = [blocks.get(name) or [_line(item, bullet)] for name, item in named]
     pieces = []
     for place, (old, item) in enumerate(held):
-        orphans = blocks[fold(old.title)][1:] if fold(old.title) in gone else []
+        name = fold(old.title)
+        orphans = [] if name in wanted else blocks[name][1:]
         last = place == len(held) - 1
         mine = fresh[place:] if last else fresh[place : place + 1]
         lines = [line for block in mine for line in block]
@@ -63,11 +65,10 @@ def _replaced(text: Text, items: Sequence[Progress], held: list[tuple[Progress, 
     return edits.splice_all(text, pieces)
 
 
-def _block(text: Text, old: Progress, item: Item, items: Sequence[Progress]) -> list[str]:
+def _block(text: Text, old: Progress, item: Item, new: Progress | None) -> list[str]:
     """The item's lines; the first is written anew only where it says something else now."""
     stop = edits.end_of_item(text, item.line) + 1
     lines = [text.line(number) for number in range(item.line, stop)]
-    new = next((new for new in items if fold(one_line(new.title)) == fold(old.title)), None)
     if new and (new.done, new.commit, new.current) != (old.done, old.commit, old.current):
         lines[0] = _line(new, lines[0][: item.start])
     return lines
