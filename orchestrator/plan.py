@@ -281,15 +281,19 @@ def ready(
     if phase in {BLOCKED, COMPLETE}:
         return ()
     open_phases = set(plan.phases[: plan.phases.index(phase) + 1])
-    busy = [plan.specs[task] for task in (*standing.running, *standing.waiting) if task in plan.specs]
-    taken = Territory(busy)
+    taken: Territory | None = None
     chosen: list[str] = []
     for task in plan.tasks if among is None else among:
         if len(chosen) >= slots:
             break
         if not by_hand and task in plan.by_hand:
             continue
-        if _startable(plan, standing, plan.tasks[task], open_phases) and not taken.meets(plan.specs[task]):
+        if not _startable(plan, standing, plan.tasks[task], open_phases):
+            continue
+        if taken is None:  # not before: where thousands wait for their landing, none may start
+            busy = (*standing.running, *standing.waiting)
+            taken = Territory(plan.specs[other] for other in busy if other in plan.specs)
+        if not taken.meets(plan.specs[task]):
             chosen.append(task)
             taken.add(plan.specs[task])
     return tuple(chosen)
