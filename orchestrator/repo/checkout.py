@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import listed
@@ -268,11 +268,12 @@ class Checkout:
 
     def _sync_folders(self, paths: Sequence[str]) -> None:
         """Fsync the folders of `paths`: on btrfs a name would else lead to a version two landings old."""
-        root = self.place.root
-        folders = {folder for path in paths for folder in (root / path).parents if folder.is_relative_to(root)}
-        for folder in sorted(folders):
-            if folder.is_dir():
-                sync_folder(folder)
+        folders = {PurePosixPath(folder) for folder in {path.rpartition("/")[0] for path in paths}}
+        above = {parent for folder in folders for parent in folder.parents}
+        for folder in sorted(folders | above):
+            place = self.place.root / folder
+            if place.is_dir():
+                sync_folder(place)
 
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
