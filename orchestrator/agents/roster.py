@@ -1,18 +1,15 @@
-"""The agents a configuration names, made and checked before anything is spent; and who has which role."""
+"""The agents a configuration names, made and checked before anything is spent; and who has which role.
+
+A kind of agent is loaded where one is configured: all of them take a fifth of a run's start.
+"""
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from orchestrator.agents.builtin.agent import CONTEXT, BuiltinAgent
-from orchestrator.agents.claude_code import ClaudeCode
-from orchestrator.agents.codex import Codex
-from orchestrator.agents.command import CommandAgent
-from orchestrator.agents.formatted import FormattedAgent
 from orchestrator.agents.protocol import Agent
-from orchestrator.agents.scripted import ScriptedAgent
 from orchestrator.clock import SystemClock
 from orchestrator.config import AgentConfig, Config
 from orchestrator.errors import Exit, OrchestratorError
@@ -21,6 +18,9 @@ from orchestrator.models.ask import Purpose
 from orchestrator.models.call import Call, CallError, Reply
 from orchestrator.models.models import Models, door_of
 from orchestrator.sandbox import Policy
+
+if TYPE_CHECKING:
+    from orchestrator.agents.builtin.agent import BuiltinAgent
 
 MODEL = "anthropic"  # the kind of agent that is a model, and can be asked a question
 
@@ -58,6 +58,8 @@ def roster(
 
     def made(agent: AgentConfig) -> Agent:
         if agent.kind == "scripted":
+            from orchestrator.agents.scripted import ScriptedAgent  # noqa: PLC0415 - loaded where it is configured
+
             return ScriptedAgent(agent.name, root / agent.script)
         if agent.kind == MODEL:
             linked = tuple(root / name for name in config.link)
@@ -70,19 +72,29 @@ def roster(
 def _program(agent: AgentConfig, verify: str, root: Path, env: Mapping[str, str], models: Models | None) -> Agent:
     known: _Known = {"env_passed": agent.env, "base_env": env, "root": root}
     if agent.kind == "claude_code":
+        from orchestrator.agents.claude_code import ClaudeCode  # noqa: PLC0415 - loaded where it is configured
+
         allow = (*agent.allow, *([f"Bash({verify})"] if verify else ()))
         made = ClaudeCode(
             agent.name, agent.command or ("claude",), agent.model, agent.effort, agent.turns, allow, **known
         )
         return replace(made, left=models.purse.left) if models else made
     if agent.kind == "codex":
+        from orchestrator.agents.codex import Codex  # noqa: PLC0415 - loaded where it is configured
+
         return Codex(agent.name, agent.command or ("codex",), agent.model, agent.effort, **known)
     if agent.format:
+        from orchestrator.agents.formatted import FormattedAgent  # noqa: PLC0415 - loaded where it is configured
+
         return FormattedAgent(agent.name, agent.format, agent.command, agent.model, **known)
+    from orchestrator.agents.command import CommandAgent  # noqa: PLC0415 - loaded where it is configured
+
     return CommandAgent(agent.name, agent.command, **known)
 
 
-def _builtin(agent: AgentConfig, env: Mapping[str, str], git_dir: Path, models: Models | None) -> BuiltinAgent:
+def _builtin(agent: AgentConfig, env: Mapping[str, str], git_dir: Path, models: Models | None) -> "BuiltinAgent":
+    from orchestrator.agents.builtin.agent import CONTEXT, BuiltinAgent  # noqa: PLC0415 - loaded where it is configured
+
     def room(model: str, cancel: threading.Event) -> int:
         """Return what the model takes, but never more than is paid for gladly with each further turn."""
         try:
