@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import filterfalse
+from itertools import filterfalse, groupby
+from operator import attrgetter
 
 from orchestrator.documents.source import shown
 from orchestrator.documents.spec import Spec
@@ -20,6 +21,7 @@ PERSON = "person"  # the agent a spec names when no agent is to do it
 _COMPARED = 1_000  # tasks that a mistyped name is compared with: each comparison costs as much as reading ten lines
 _LONGEST = 1_000  # characters of a heading that say which phase it means
 _CIRCLE = 5  # of its tasks, those an error names
+_HEADINGS = attrgetter("headings")
 _NUMBERS = re.compile(r"(?:phase\s+\d+\s*[:.-]\s*)*", re.IGNORECASE)
 
 
@@ -95,9 +97,10 @@ def build(
     names = tuple(phases) or phases_of(todo)
     tasks = {task.id: task for task in todo.tasks}
     meant = {stem(phase): phase for phase in reversed(names)}
-    firsts = sorted({task.headings: task for task in reversed(todo.tasks)}.values(), key=lambda task: task.line)
-    of_headings = {task.headings: _phase(task, names, meant, path) for task in firsts}
-    phase_of = {task.id: of_headings[task.headings] for task in todo.tasks}
+    phase_of: dict[str, str] = {}
+    for _headings, group in groupby(todo.tasks, _HEADINGS):
+        below = list(group)
+        phase_of |= dict.fromkeys([task.id for task in below], _phase(below[0], names, meant, path))
     marked = specs if marked is None else marked
     by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
     drafts = frozenset(task for task, spec in marked.items() if spec.draft)

@@ -43,7 +43,7 @@ class Documents:
 def parts(documents: Documents) -> list[Part]:
     """Return the parts in the order they are read."""
     now, standing = documents.now, documents.now.standing()
-    ahead = standing.unsettled(now.plan.tasks)
+    ahead = now.unsettled
     stuck = planning.stuck(now.plan, standing)
     first = ([task for task in ahead if task not in stuck] + [task for task in ahead if task in stuck])[:_FIRST]
     later = [task for task in ahead if task not in first]
@@ -154,8 +154,7 @@ def _pointers(documents: Documents, ahead: Sequence[str]) -> Iterator[str]:
 
 def short(documents: Documents) -> str:
     """Return what a session must not lose when its conversation is compacted, in a few lines."""
-    standing = documents.now.standing()
-    ahead = standing.unsettled(documents.now.plan.tasks)
+    ahead = documents.now.unsettled
     current = label(documents.now.plan.tasks[ahead[0]]) if ahead else "nothing: the workflow is complete"
     return (
         f"Keep: this project is run by orchestrator; phase {one_line(documents.phase, 60)}, current task: "

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from orchestrator.documents import checkbox, edits, fields, source, task_id
@@ -27,7 +28,7 @@ class Task(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Todo:
     """The document and its tasks, in order; `places` is where each stands among them, by its id in small letters."""
 
@@ -43,21 +44,29 @@ class Todo:
         tasks = plain_tasks(lines)
         if tasks is None:
             return cls.of(Text.of(bom, lines, path))
-        return cls._made(text, tasks, [task.id for task in tasks])  # whose plain ids are in small letters
+        # Plain ids are in small letters, and no plain title ends in a bracket: there is no slip to look for.
+        return cls._made(text, tasks, [task.id for task in tasks])
 
     @classmethod
     def of(cls, text: Text) -> "Todo":
         """The tasks of a document."""
         tasks = tuple(_tasks(text))
-        return cls._made(text, tasks, [task.id.casefold() for task in tasks])
+        made = cls._made(text, tasks, [task.id.casefold() for task in tasks])
+        _refuse_slips(text, tasks, made.places)
+        return made
 
     @classmethod
     def _made(cls, text: Text, tasks: tuple["Task", ...], names: Sequence[str]) -> "Todo":
         places = {name: place for place, name in enumerate(names)}
         if len(places) < len(tasks):
             _refuse_twins(text, tasks)
-        _refuse_slips(text, tasks, places)
         return cls(text, tasks, places)
+
+    @cached_property
+    def ticked(self) -> frozenset[str]:
+        """The ids of the tasks marked as done."""
+        done = Mark.DONE
+        return frozenset([task.id for task in self.tasks if task.mark is done])
 
     def render(self) -> bytes:
         """The bytes, unchanged but for the edits."""

@@ -56,7 +56,7 @@ class Report:
             dear: the tasks on which nothing more may be spent, with the reason.
         """
         standing = now.standing()
-        settled = bool(now.plan.tasks) and not standing.unsettled(now.plan.tasks)
+        settled = bool(now.plan.tasks) and not now.unsettled
         self.phase = COMPLETE if settled and now.phase != BLOCKED else now.phase
         taken = {task: f"claimed by {claim.who}" for task, claim in claims.items() if _is_open(now, standing, task)}
         self.stuck = {**dear, **planning.stuck(now.plan, standing), **taken}

@@ -42,7 +42,7 @@ def prepare(project: Project, library: Library, looked: Paths) -> Situation:
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     sift(project, found.kept, docket(project.register, now))
     standing = now.standing()
-    todo = [task for task in standing.unsettled(now.plan.tasks) if task not in standing.dead]
+    todo = [task for task in now.unsettled if task not in standing.dead]
     project.say("skipping", done=sorted(standing.done), dead=sorted(standing.dead), todo=todo)
     return now
 

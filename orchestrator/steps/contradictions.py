@@ -20,11 +20,13 @@ def refuse_contradictions(todo: Todo, state: State | None, plan: Plan, landed: M
 
 def ticked_by_hand(todo: Todo, landed: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tasks that a person calls done without a commit that says so yet."""
-    ticked = [task.id for task in todo.tasks if task.mark is Mark.DONE]
-    return tuple(task for task in ticked if task not in landed)
+    new = todo.ticked - landed.keys()
+    return tuple(task.id for task in todo.tasks if task.id in new) if new else ()
 
 
 def _refuse_unticked(todo: Todo, landed: Mapping[str, str]) -> None:
+    if landed.keys() <= todo.ticked:
+        return
     for task in [task for task in todo.tasks if task.mark is not Mark.DONE]:
         if task.id in landed:
             raise DocumentError(

@@ -8,7 +8,7 @@ from orchestrator import plan as planning
 from orchestrator.documents.result import Result, Status
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
-from orchestrator.documents.todo import Mark, Todo
+from orchestrator.documents.todo import Todo
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.attempts import Attempt
@@ -219,8 +219,7 @@ def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]
     if memory is not None:
         known = ledger(git, commit, memory)
         landed = known.landed.among(tasks)
-        done = Mark.DONE
-        if landed.keys() == {task.id for task in todo.tasks if task.mark is done}:
+        if landed.keys() == todo.ticked:
             return known, landed
     known = ledger(git, commit)
     return known, known.landed.among(tasks)

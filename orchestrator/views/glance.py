@@ -140,7 +140,7 @@ def _results(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> 
 
 def phase(now: Situation, standing: Standing) -> str:
     """Return the phase the workflow is in; COMPLETE once every task is settled."""
-    if now.plan.tasks and not standing.unsettled(now.plan.tasks):
+    if now.plan.tasks and not now.unsettled:
         return COMPLETE
     return planning.current_phase(now.plan, standing, now.phase) if now.plan.tasks else now.phase
 

@@ -66,7 +66,7 @@ def planned(git: Git, now: Situation, *, changed: bool) -> Planned:
     if gate is None:
         raise ValueError("no plan was ever shown here")
     entry = next(walk(git, gate.commit, "-1"))
-    left = now.standing().unsettled(now.plan.tasks)
+    left = now.unsettled
     return Planned(
         gate=gate.name,
         verdict=gate.verdict,

@@ -207,7 +207,7 @@ def _known(project: Project, there: Repository, now: Situation | None) -> Known:
         plan=now.plan,
         todo=now.todo,
         landed=frozenset(now.landed),
-        open=tuple(now.standing().unsettled(now.plan.tasks)),
+        open=tuple(now.unsettled),
         remarks={**dead, **taken},
     )
 
