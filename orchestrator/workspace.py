@@ -255,7 +255,7 @@ def held_note(path: Path, data: bytes, taken: OrchestratorError) -> Iterator[Non
             raise taken from error
         try:
             file.truncate(0)
-            file.write(data)
+            _overwrite(handle, data)
             yield
         finally:
             file.truncate(0)
@@ -309,11 +309,18 @@ def instance_lock(path: Path, patience: float = 0.0) -> Iterator[Lock]:
         facts = {"epoch": epoch, "pid": os.getpid(), "boot": boot_id(), "since": time.time()}
         facts["debris"] = previous.debris if previous else facts["since"]
         with naming(path):
-            os.pwrite(handle, json.dumps(facts).encode().ljust(256), 0)
+            _overwrite(handle, json.dumps(facts).encode().ljust(256))
             os.fsync(handle)
         yield Lock(path, handle, epoch, previous)
     finally:
         os.close(handle)
+
+
+def _overwrite(handle: int, data: bytes) -> None:
+    """Write all of `data` at the start of a file: a disk that is nearly full takes a part, and says nothing."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(handle, data[written:], written)
 
 
 def _take(handle: int, path: Path, patience: float) -> None:

@@ -1,6 +1,7 @@
 """Landing: together when green together, by halves when red, merged or sent back when the branch moved on."""
 
 import json
+import shutil
 import time
 
 from harness import Repo
@@ -209,3 +210,20 @@ def test_free_slots_do_not_wait_for_verify(repo: Repo) -> None:
     repo.run("run")
     assert sorted(repo.landed()) == ["a", "b", "c", "d"]
     assert "| 2 |" not in repo.read("specs/a.result.md")
+
+
+def test_a_landing_whose_reflog_could_not_be_written_is_not_undone_as_an_agents_move(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.spec("b", "b.txt")
+    repo.task("a: do a", "b: do b (after: a)")
+    repo.shell_agent('echo new > "$1"', verify="true")
+    repo.commit("a project")
+    cut = "sed -i '$d' .git/logs/HEAD; echo \"fatal: unable to append to '.git/logs/HEAD': Input/output error\" >&2"
+    repo.once_before_git("orchestrator: land a", f'{shutil.which("git")} "$@"; {cut}; exit 128')
+    repo.run("run")
+    assert (repo.root.parent / f"{repo.root.name}-git" / "done").exists()
+    assert repo.landed() == ["a", "b"]
+    assert repo.git("for-each-ref", "refs/orchestrator/lost", "refs/orchestrator/attempts/b/2") == ""
+    assert [line.split(" ")[1] for line in repo.read(".git/logs/HEAD").splitlines()][-1] == repo.git(
+        "rev-parse", "HEAD"
+    )

@@ -152,9 +152,8 @@ def _write(handle: int, line: bytes) -> None:
     """Write the whole line, or take back what a full disk let through of it."""
     size = os.fstat(handle).st_size
     try:
-        written = os.write(handle, line)
-        if written < len(line):
-            os.write(handle, line[written:])
+        while line:
+            line = line[os.write(handle, line) :]
     except OSError:
         os.ftruncate(handle, size)
         raise

@@ -27,13 +27,17 @@ class Log:
         if self._full:
             return
         try:
-            self._file.write(data[: self._room])
+            self._append(data[: self._room])
             if len(data) > self._room:
-                self._file.write(f"\n[truncated: the first {self._cap} bytes are kept]\n".encode())
+                self._append(f"\n[truncated: the first {self._cap} bytes are kept]\n".encode())
         except OSError as error:
             raise self._refusal(error) from error
         self._full = len(data) > self._room
         self._room -= min(len(data), self._room)
+
+    def _append(self, data: bytes) -> None:
+        while data:  # a disk that is nearly full takes a part, and says nothing
+            data = data[self._file.write(data) :]
 
     def close(self) -> None:
         """Close the file."""

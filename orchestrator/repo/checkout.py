@@ -155,6 +155,8 @@ class Checkout:
                 if lost_race(error):
                     raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run") from error
                 raise
+            # What HEAD's reflog does not say, the guard would take for a move from outside, and undo.
+            move(self.git, [Move("HEAD", new, new)], reason)
         self._sync_files(old, new)
 
     def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str]) -> None:

@@ -67,6 +67,13 @@ def test_a_failing_disk_is_named_and_the_next_run_finishes(stage: Stage, number:
     assert not seen.wrong, str(seen)
 
 
+def test_half_a_write_of_the_lock_is_made_whole(stage: Stage) -> None:
+    seen = visit(stage, failure("SHORT", 2, sticky=False))
+    assert seen.struck[0].fired.endswith("/.git/orchestrator.lock")
+    assert seen.struck[0].said.code == 0
+    assert not seen.wrong, str(seen)
+
+
 @full
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
