@@ -227,3 +227,15 @@ def test_a_landing_whose_reflog_could_not_be_written_is_not_undone_as_an_agents_
     assert [line.split(" ")[1] for line in repo.read(".git/logs/HEAD").splitlines()][-1] == repo.git(
         "rev-parse", "HEAD"
     )
+
+
+def test_a_lock_that_git_could_not_take_away_from_our_own_index_stops_nothing(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent('echo new > "$1"', verify="true")
+    repo.commit("a project")
+    left = 'touch "$GIT_INDEX_FILE.lock"; echo "fatal: Unable to unlink: Input/output error" >&2; exit 128'
+    repo.once_before_git("update-index -q --refresh", left)
+    repo.run("run")
+    assert (repo.root.parent / f"{repo.root.name}-git" / "done").exists()
+    assert repo.landed() == ["a"]

@@ -224,6 +224,8 @@ class Checkout:
             shutil.copyfile(real, self._index)
         private = self.git.within(GIT_INDEX_FILE=str(self._index))
         private.attempt("update-index", "-q", "--refresh")
+        # It is ours alone: a lock beside it is one that git could not take away, and would meet again.
+        self._index.with_name("index.lock").unlink(missing_ok=True)
         return private
 
     def _lock_index(self) -> Path:
