@@ -12,7 +12,7 @@ import pytest
 from harness import Repo
 
 from orchestrator.repo.attempts import Attempt, Fate, load
-from orchestrator.repo.git import Git
+from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.register import Register
@@ -102,6 +102,17 @@ def test_what_a_failing_disk_did_not_take_is_never_taken_for_recorded(repo: Repo
     refs = repo.git("for-each-ref", "--format=%(objectname)", "refs/orchestrator/attempts").split()
     assert any(isinstance(each, OSError) for each in said)
     assert {each for each in said if not isinstance(each, OSError)} <= set(refs)
+
+
+def test_the_disks_own_fault_is_named_not_what_it_left_behind_for_the_second_try(repo: Repo) -> None:
+    base = repo.commit("a project")
+    # Cut short while it writes the mark beside its pack, fast-import leaves it there, and the next one meets it.
+    fault, met = "fatal: write error: Input/output error", "fatal: cannot create keep file: File exists"
+    repo.once_before_git("fast-import", f"echo '{fault}' >&2; exit 128")
+    once = repo.root.parent / f"{repo.root.name}-git" / "git"
+    once.write_text(once.read_text().replace(";; esac", f"; echo '{met}' >&2; exit 128 ;; esac"))
+    with pytest.raises(GitError, match="Input/output error"):
+        register(repo).record(attempt(1, base), [Change("a.txt", "100644", b"a\n")], base)
 
 
 def test_a_ref_that_was_being_written_when_the_disk_failed_is_held_against_nobody(

@@ -177,9 +177,11 @@ class Register:
     def _write_all(self, entries: Sequence[_Entry]) -> None:
         try:
             self._write(entries)
-        except GitError:
+        except GitError as error:
             for entry in entries:
                 self._write_alone(entry)
+            if len(entries) == 1 and entries[0].error:
+                entries[0].error = error  # the second try may have met no more than what the first left behind
         done = [entry for entry in entries if entry.commit]
         make_durable(self.place.git_dir, *(entry.attempt.ref for entry in done))
         for entry in done:
