@@ -25,7 +25,7 @@ _CAUSES = {
     "SHORT": ("No space left on device", "short write", "write error"),
 }
 
-_UNDONE = re.compile(r"unable to (write|create)|couldn't (write|set)|cannot (update|lock) ref")
+_UNDONE = re.compile(r"(?i)unable to (write|create)|couldn't (write|set)|cannot (update|lock) ref")
 
 
 @dataclass(frozen=True)
