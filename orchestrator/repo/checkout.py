@@ -118,7 +118,8 @@ class Checkout:
             move(self.git, [Move(self._from, old), Move(self._to, new), *self._noting(taken)], "intent")
             make_durable(self.place.git_dir, self._from, self._to, self._taken)
             self._bring_forward(old, new, reason, taken)
-            shutil.copyfile(self._index, lock)
+            with naming(lock):
+                shutil.copyfile(self._index, lock)
             _sync(lock)
             lock.replace(self.place.git_dir / "index")
             ours = False
@@ -221,7 +222,8 @@ class Checkout:
         self._index.unlink(missing_ok=True)
         real = self.place.git_dir / "index"
         if real.exists():
-            shutil.copyfile(real, self._index)
+            with naming(self._index):
+                shutil.copyfile(real, self._index)
         private = self.git.within(GIT_INDEX_FILE=str(self._index))
         private.attempt("update-index", "-q", "--refresh")
         # It is ours alone: a lock beside it is one that git could not take away, and would meet again.

@@ -17,7 +17,7 @@ from orchestrator.repo.trees import differences
 from orchestrator.sandbox import Confinement, Policy
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
-from orchestrator.workspace import boot_id, write_durably
+from orchestrator.workspace import boot_id, naming, write_durably
 
 NAME = "verify"
 _PASSED_THROUGH = ("VIRTUAL_ENV", "SSL_CERT_FILE", "PIP_*", "UV_*")
@@ -191,7 +191,8 @@ def furnish(project: Project, path: Path) -> None:
         elif source.is_dir():
             shutil.copytree(source, target, symlinks=True)
         else:
-            shutil.copy2(source, target)
+            with naming(target):
+                shutil.copy2(source, target)
 
 
 def check_base(project: Project, commit: str, cancel: threading.Event) -> Verdict:
