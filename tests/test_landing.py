@@ -218,7 +218,7 @@ def test_a_landing_whose_reflog_could_not_be_written_is_not_undone_as_an_agents_
     repo.task("a: do a", "b: do b (after: a)")
     repo.shell_agent('echo new > "$1"', verify="true")
     repo.commit("a project")
-    cut = "sed -i '$d' .git/logs/HEAD; echo \"fatal: unable to append to '.git/logs/HEAD': Input/output error\" >&2"
+    cut = "sed '$d' .git/logs/HEAD > .git/cut; mv .git/cut .git/logs/HEAD; echo \"fatal: unable to append to '.git/logs/HEAD': Input/output error\" >&2"
     repo.once_before_git("orchestrator: land a", f'{shutil.which("git")} "$@"; {cut}; exit 128')
     repo.run("run")
     assert (repo.root.parent / f"{repo.root.name}-git" / "done").exists()

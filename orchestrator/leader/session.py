@@ -73,7 +73,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
         )
 
 
-def run(leader: Leader, looked: Paths = lambda: None) -> Report:
+def run(leader: Leader, looked: Paths) -> Report:
     """Carry the plan on from wherever it stands, and say how it ended.
 
     `looked` says which documents may differ from the last commit, where git was asked already.

@@ -15,7 +15,7 @@ _OURS = (":/TODO.md", ":/workflow-state.md", ":/specs", ":/checkpoints")
 
 
 def look(git: Git) -> list[str]:
-    """Return the Markdown files of ours that differ from the last commit, or that git only takes to: from the top.
+    """Return the Markdown files of ours that may differ from the last commit, as paths from the repository's top.
 
     The index is only read: refreshing it would take its lock, once a second, from a person's own git.
 
