@@ -15,6 +15,7 @@ from typing import Any
 from orchestrator.errors import Exit, OrchestratorError
 
 FOLDER = ".orchestrator"
+TEMPORARY = ".orchestrator-tmp"  # how a file ends that has no name yet; it starts with a dot
 _LARGEST_READ = 1 << 20
 
 
@@ -39,7 +40,7 @@ def write_durably(path: Path, data: bytes) -> None:
         OSError: the disk is full or read-only; the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.orchestrator-tmp"
+    temporary = path.parent / f".{path.name}{TEMPORARY}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
     try:
         with naming(path), os.fdopen(handle, "wb") as file:
@@ -60,7 +61,7 @@ def write_whole(path: Path, data: bytes) -> None:
         OSError: the disk is full or read-only; the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.orchestrator-tmp"
+    temporary = path.parent / f".{path.name}{TEMPORARY}"
     try:
         with naming(path):
             temporary.write_bytes(data)

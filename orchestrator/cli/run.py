@@ -16,7 +16,7 @@ from orchestrator.cli.output import Next, Output
 from orchestrator.cli.signals import Requests, stop_requests
 from orchestrator.events import Tell
 from orchestrator.models.journal import NAME
-from orchestrator.steps.looking import Paths, looking
+from orchestrator.steps.looking import Look, looking
 
 if TYPE_CHECKING:
     from orchestrator.leader.report import Report
@@ -92,7 +92,7 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
     return int(report.code)
 
 
-def _led(tell: Tell, flags: dict[str, object], until: str, asked: Requests, looked: Paths) -> tuple["Report", int]:
+def _led(tell: Tell, flags: dict[str, object], until: str, asked: Requests, looked: Look) -> tuple["Report", int]:
     """Return how the run ended, and what models cost so far, in micros."""
     from orchestrator.agents.roster import roster  # noqa: PLC0415 - the verbs that only read pay for none of it
     from orchestrator.cli.leading import leading  # noqa: PLC0415 - a dry run needs none of it

@@ -137,7 +137,9 @@ class Todo:
 
 
 _MARKS: Final = {" ": Mark.OPEN, "x": Mark.DONE, "X": Mark.DONE, "-": Mark.DROPPED}
-_PLAIN: Final = re.compile(r"- \[([ xX-])\] ([a-z0-9][a-z0-9_-]{0,63}): ([^\s<](?:[^<]*[^\s<>)])?)")
+_LINES: Final = re.compile(
+    r"(?m)^(?:- \[([ xX-])\] ([a-z0-9][a-z0-9_-]{0,63}): ([^\s<](?:[^<\n]*[^\s<>)])?)|(.*))$"  # a plain task, or not
+)
 _PROSE: Final = re.compile(r"(?:[A-Za-z(][^<]*)?")
 _SLIP: Final = re.compile(r"\((?:after|needs|depends on)[ \t]+([^():]+)\)\Z", re.IGNORECASE)
 _HEADING: Final = re.compile(r"(#{1,6}) ([^#\s<](?:[^#<]*[^#\s<])?)")
@@ -147,26 +149,23 @@ def plain_tasks(lines: Sequence[str]) -> tuple[Task, ...] | None:
     """Return the tasks of a document in which every line is plain; None where one is not, and the scanner is needed.
 
     Plain are headings, paragraphs, blank lines and `- [ ] id: title` without anything behind the title: what a long
-    list mostly is. Of ten thousand lines this takes a twentieth of what the scanner does.
+    list mostly is. Of ten thousand lines this takes a thirtieth of what the scanner does.
     """
-    headings = [
-        Heading(number, len(found[1]), found[2], fold(found[2]))
-        for number, line in enumerate(lines, 1)
-        if line[:1] == "#" and (found := _HEADING.fullmatch(line))
-    ]
-    below = dict(_above(headings, [heading.line + 1 for heading in headings]))
-    above: tuple[str, ...] = ()
+    rows = _LINES.findall("\n".join(lines))
+    others = [(number, row[3]) for number, row in enumerate(rows, 1) if not row[0]]
+    found = {number: match for number, line in others if (match := _HEADING.fullmatch(line))}
+    if not all(_PROSE.fullmatch(line) for number, line in others if number not in found):
+        return None
+    headings = [Heading(number, len(match[1]), match[2], fold(match[2])) for number, match in found.items()]
+    above = [(1, ()), *_above(headings, [heading.line + 1 for heading in headings])]
     tasks: list[Task] = []
-    for number, line in enumerate(lines, 1):
-        task = _PLAIN.fullmatch(line)
-        if task:
-            mark, name, title = task.groups()
-            # What `Task(...)` does, in half of the time.
-            tasks.append(tuple.__new__(Task, (name, title, above, (), _MARKS[mark], number, 3)))
-        elif number + 1 in below:
-            above = below[number + 1]
-        elif not _PROSE.fullmatch(line):
-            return None
+    for (start, names), stop in zip(above, [*found, len(rows)], strict=True):
+        # What `Task(...)` does, in half of the time.
+        tasks += [
+            tuple.__new__(Task, (name, title, names, (), _MARKS[mark], number, 3))
+            for number, (mark, name, title, _) in enumerate(rows[start - 1 : stop], start)
+            if mark
+        ]
     return tuple(tasks)
 
 

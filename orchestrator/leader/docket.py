@@ -57,9 +57,14 @@ class Docket:
 
 
 def docket(register: Register, now: Situation) -> Docket:
-    """Return the attempts that matter now; those of settled tasks, and of such as left the plan, are let go."""
+    """Return the attempts that matter now; those of settled tasks, and of such as left the plan, are let go.
+
+    For a plan in which all is settled nothing is read.
+    """
     standing = now.standing()
     attempts: dict[str, Sequence[Attempt]] = {}
+    if not (register.is_read or now.unsettled):
+        return Docket(now, attempts, register)
     for task, recorded in register.unsettled(now.plan.phase_of, standing.settled).items():
         if task not in standing.dead:
             floor = now.ledger.reopened.get(task, 0)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from orchestrator.leader.docket import Docket
@@ -11,10 +12,11 @@ from orchestrator.repo import heal
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps import dispatch, trial
+from orchestrator.steps.looking import Seen
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS
 from orchestrator.steps.verify import drop_unfit
-from orchestrator.workspace import boot_id
+from orchestrator.workspace import TEMPORARY, boot_id
 
 
 @dataclass
@@ -26,8 +28,11 @@ class Findings:
     kept: list[tuple[str, int]] = field(default_factory=list)
 
 
-def recover(project: Project) -> Findings:
-    """Put the world into its first state. Safe to run any number of times, and to be killed in the middle."""
+def recover(project: Project, seen: Seen | None = None) -> Findings:
+    """Put the world into its first state. Safe to run any number of times, and to be killed in the middle.
+
+    `seen` is what git saw of the documents' folders, which are not listed then: there may be thousands.
+    """
     found = Findings()
     reaped = reap(project.token)
     if reaped:
@@ -36,7 +41,7 @@ def recover(project: Project) -> Findings:
     if removed:
         names = ", ".join(str(path.relative_to(project.place.git_dir)) for path in removed)
         found.notes.append(f"removed stale git locks: {names}")
-    _clear_scratch(project)
+    _clear_scratch(project, seen)
     settled = project.checkout.settle()
     if settled:
         found.notes.append(settled)
@@ -49,15 +54,15 @@ def recover(project: Project) -> Findings:
     return found
 
 
-def _clear_scratch(project: Project) -> None:
+def _clear_scratch(project: Project, seen: Seen | None) -> None:
     remove_tree(project.folders.scratch)
-    home = project.folders.home
-    own = (project.place.root, project.place.root / SPECS, project.place.root / CHECKPOINTS, home)
+    root, home = project.place.root, project.folders.home
+    documents = () if seen else (root / SPECS, root / CHECKPOINTS)
     # Of an attempt that has no worktree nothing was being written, or it starts anew and clears its folder first.
     begun = [project.folders.attempt(*key) for key in project.folders.begun()]
-    for folder in (*own, *begun, *home.glob("replaced/**/")):
-        for leftover in _half_written(folder):
-            leftover.unlink()
+    listed = [_half_written(folder) for folder in (root, home, *documents, *begun, *home.glob("replaced/**/"))]
+    for leftover in [*chain(*listed), *(root / path for path in (seen.begun if seen else ()))]:
+        leftover.unlink(missing_ok=True)
     previous = project.lock.previous
     if previous is not None and not previous.alive:
         heal.temporary_files(project.place, previous.debris)
@@ -66,7 +71,7 @@ def _clear_scratch(project: Project) -> None:
 def _half_written(folder: Path) -> list[Path]:
     """Return the beginnings of files that were never given their names in `folder`."""
     names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - of thousands, a third of what a glob takes
-    return [folder / name for name in names if name[0] == "." and name.endswith(".orchestrator-tmp")]
+    return [folder / name for name in names if name[0] == "." and name.endswith(TEMPORARY)]
 
 
 def _worktrees(project: Project, found: Findings) -> None:

@@ -13,7 +13,7 @@ from orchestrator.leader.recovery import recover, sift
 from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
 from orchestrator.steps import publish
-from orchestrator.steps.looking import Paths
+from orchestrator.steps.looking import Look
 from orchestrator.steps.project import Project
 from orchestrator.steps.review import check_roles
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
@@ -21,17 +21,17 @@ from orchestrator.steps.take_in import adopt_ticks, take_in
 from orchestrator.steps.verify import check_base
 
 
-def prepare(project: Project, library: Library, looked: Paths) -> Situation:
+def prepare(project: Project, library: Library, looked: Look) -> Situation:
     """Bring the project to where work can start: healed, edits taken in, the plan a checkpoint.
 
-    `looked` says which documents differ from the last commit; that holds as long as nothing has to be healed.
+    `looked` says what git saw of the documents; which of them differ holds as long as nothing has to be healed.
 
     Raises:
         OrchestratorError: there is no plan, or a document contradicts what is landed.
     """
-    paths = looked()
-    found = recover(project)
-    take_in(project, None if found.notes else paths)
+    seen = looked()
+    found = recover(project, seen)
+    take_in(project, None if seen is None or found.notes else seen.documents)
     now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if not now.plan.tasks:
         raise OrchestratorError("TODO.md has no tasks", hint='orchestrator task add ID "TITLE"', code=Exit.PRECONDITION)
@@ -43,7 +43,7 @@ def prepare(project: Project, library: Library, looked: Paths) -> Situation:
     sift(project, found.kept, docket(project.register, now))
     standing = now.standing()
     todo = [task for task in now.unsettled if task not in standing.dead]
-    project.say("skipping", done=sorted(standing.done), dead=sorted(standing.dead), todo=todo)
+    project.say("skipping", done=[*now.landed], dead=sorted(standing.dead), todo=todo)
     return now
 
 
@@ -73,10 +73,10 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
         )
 
 
-def run(leader: Leader, looked: Paths) -> Report:
+def run(leader: Leader, looked: Look) -> Report:
     """Carry the plan on from wherever it stands, and say how it ended.
 
-    `looked` says which documents may differ from the last commit, where git was asked already.
+    `looked` says what git saw of the documents, where it was asked already.
     """
     give_memory_back()
     become_subreaper()

@@ -61,6 +61,11 @@ class Register:
     _queueing: threading.Condition = field(default_factory=threading.Condition)
     _coming: set[int] = field(default_factory=set)  # threads that are about to record an attempt
 
+    @property
+    def is_read(self) -> bool:
+        """Whether what is recorded has been read."""
+        return self._read
+
     def start(self) -> None:
         """Read what is recorded; once."""
         with self._lock:
@@ -78,11 +83,8 @@ class Register:
     def unsettled(self, planned: Collection[str], settled: Callable[[str], bool]) -> Mapping[str, Sequence[Attempt]]:
         """Return the attempts, oldest first, of the planned tasks that are not `settled`; the others' are let go.
 
-        All that was ever recorded is looked through when `planned` is another object than the last time; nothing is
-        read for a plan in which all is settled.
+        All that was ever recorded is looked through when `planned` is another object than the last time.
         """
-        if not self._read and all(map(settled, planned)):
-            return {}
         self.start()
         with self._lock:
             for task in [task for task in self._open if task not in planned or settled(task)]:

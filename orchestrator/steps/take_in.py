@@ -48,7 +48,7 @@ def edits(project: Project, paths: Sequence[str] | None = None) -> Edits:
     `paths` are those that may differ, where git has said so already.
     """
     git = project.git
-    paths = look(git) if paths is None else paths
+    paths = look(git).documents if paths is None else paths
     there = {path: data for path in paths if (data := read_own(project.place.root, path)) is not None}
     committed = entries(git, "HEAD", paths) if paths else {}
     ids = dict(zip(there, blob_ids(git, list(there)), strict=True))

@@ -1,5 +1,6 @@
 """Sequences that broke a law once, each shortened to what it takes."""
 
+import pytest
 from harness import Repo
 from sight import blob
 from world import World
@@ -40,12 +41,19 @@ def test_a_folder_is_found_whatever_id_stands_before_it(repo: Repo) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
-def test_half_a_spec_that_a_kill_left_is_taken_away(repo: Repo) -> None:
+@pytest.mark.parametrize("argv", [("doctor", "--fix"), ("run",)])
+@pytest.mark.parametrize("ignored", ["", ".*\nspecs/mine.md\n"])
+def test_half_a_spec_that_a_kill_left_is_taken_away(repo: Repo, argv: tuple[str, ...], ignored: str) -> None:
     project(repo)
-    for folder in ("specs", "checkpoints", ".orchestrator/replaced/0123456789/specs"):
-        repo.write(f"{folder}/.e.md.orchestrator-tmp", "half of it")
-    repo.run("doctor", "--fix")
+    repo.write(".gitignore", ignored)
+    repo.write("specs/mine.md", "what git ignores is not the program's\n")
+    repo.git("add", "-f", ".gitignore")
+    repo.git("commit", "-qm", "what git ignores")
+    for folder in ("", "specs", "checkpoints", ".orchestrator/replaced/0123456789/specs"):
+        repo.write(f"{folder}/.e.md.orchestrator-tmp".strip("/"), "half of it")
+    repo.run(*argv, code=None)  # `doctor` says what else is wrong with it
     assert [*repo.root.rglob("*.orchestrator-tmp")] == []
+    assert bool(repo.git("ls-files", "specs/mine.md")) == (argv == ("run",) and not ignored)
 
 
 def test_a_dry_run_foresees_beside_finished_work_whose_spec_is_gone(repo: Repo) -> None:
