@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 
+import pytest
 from harness import Repo
 
 
@@ -227,6 +228,24 @@ def test_a_landing_whose_reflog_could_not_be_written_is_not_undone_as_an_agents_
     assert [line.split(" ")[1] for line in repo.read(".git/logs/HEAD").splitlines()][-1] == repo.git(
         "rev-parse", "HEAD"
     )
+
+
+@pytest.mark.parametrize("size", [70, 82, 87, 150])
+def test_landings_behind_half_of_a_reflogs_line_are_not_undone_as_an_agents_moves(repo: Repo, size: int) -> None:
+    repo.spec("a", "a.txt")
+    repo.spec("b", "b.txt")
+    repo.task("a: do a", "b: do b (after: a)")
+    repo.shell_agent('echo new > "$1"', verify="true")
+    repo.commit("a project")
+    repo.run("checkpoint", "-m", "the plan")
+    log = repo.root / ".git/logs/HEAD"
+    *before, last = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(before) + last[:size])
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+    assert repo.git("for-each-ref", "refs/orchestrator/lost") == ""
+    assert repo.git("status", "--porcelain") == ""
+    assert repo.git("log", "--format=%s", "-1") == "b: do b"
 
 
 def test_a_lock_that_git_could_not_take_away_from_our_own_index_stops_nothing(repo: Repo) -> None:

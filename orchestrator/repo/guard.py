@@ -22,6 +22,7 @@ _HOOKS = "hooks"
 _ATTRIBUTES = "info/attributes"
 _CONFIGURATION = ("config", "config.worktree")
 _LAST = 1 << 13  # bytes at the end of a reflog that hold its last line
+_ENTRY = re.compile(rb"[0-9a-f]{40} ([0-9a-f]{40,64}) ")  # of a reflog: from where, and to where
 _LARGEST = 1 << 20
 _SETTLE = 0.2  # seconds
 _NAME = 50  # characters, of up to four bytes each: a file's name may have 255 of those
@@ -237,10 +238,10 @@ class Guard:
             return None
         with log.open("rb") as file:
             file.seek(-min(_LAST, log.stat().st_size), os.SEEK_END)
-            lines = file.read().rstrip(b"\n").rsplit(b"\n", 1)
-        words = lines[-1].split(b" ", 2)
-        found = words[1].decode("ascii", "replace") if len(words) > 1 else ""
-        return found if re.fullmatch(r"[0-9a-f]{40,64}", found) and found != ZERO else None
+            line = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+        # No message holds a tab: an entry behind half of one, which a full disk left, is found all the same.
+        found = _ENTRY.findall(line.rpartition(b"\t")[0] or line)
+        return found[-1].decode() if found and found[-1] != ZERO.encode() else None
 
 
 def _look(path: Path) -> tuple[int, ...]:
