@@ -95,7 +95,7 @@ def build(
         DocumentError: a heading that is no phase, an unknown or later dependency, or a cycle; with the line.
     """
     names = tuple(phases) or phases_of(todo)
-    tasks = {task.id: task for task in todo.tasks}
+    tasks = dict(zip(todo.ids, todo.tasks, strict=True))
     meant = {stem(phase): phase for phase in reversed(names)}
     phase_of: dict[str, str] = {}
     for _headings, group in groupby(todo.tasks, _HEADINGS):

@@ -1,8 +1,8 @@
 """TODO.md: the tasks as checkboxes under headings, and the edits a leader makes to them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -30,11 +30,10 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Todo:
-    """The document and its tasks, in order; `places` is where each stands among them, by its id in small letters."""
+    """The document and its tasks, in order."""
 
     text: Text
     tasks: tuple[Task, ...]
-    places: Mapping[str, int] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "TODO.md") -> "Todo":
@@ -45,22 +44,28 @@ class Todo:
         if tasks is None:
             return cls.of(Text.of(bom, lines, path))
         # Plain ids are in small letters, and no plain title ends in a bracket: there is no slip to look for.
-        return cls._made(text, tasks, [task.id for task in tasks])
+        made = cls(text, tasks)
+        _refuse_twins(text, tasks, made.ids)
+        return made
 
     @classmethod
     def of(cls, text: Text) -> "Todo":
         """The tasks of a document."""
         tasks = tuple(_tasks(text))
-        made = cls._made(text, tasks, [task.id.casefold() for task in tasks])
+        made = cls(text, tasks)
+        _refuse_twins(text, tasks, made.places)
         _refuse_slips(text, tasks, made.places)
         return made
 
-    @classmethod
-    def _made(cls, text: Text, tasks: tuple["Task", ...], names: Sequence[str]) -> "Todo":
-        places = {name: place for place, name in enumerate(names)}
-        if len(places) < len(tasks):
-            _refuse_twins(text, tasks)
-        return cls(text, tasks, places)
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The tasks' ids, in order."""
+        return tuple([task.id for task in self.tasks])
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each task stands among them, by its id in small letters."""
+        return {name.casefold(): place for place, name in enumerate(self.ids)}
 
     @cached_property
     def ticked(self) -> frozenset[str]:
@@ -81,11 +86,15 @@ class Todo:
         """These tasks with that mark: one byte changes per line, none where the mark stands already."""
         places = [place for name in ids if (place := self.places.get(name.casefold())) is not None]
         changed = [place for place in places if self.tasks[place].mark is not mark]
+        if not changed:
+            return self
         tasks = list(self.tasks)
         for place in changed:
             tasks[place] = tasks[place]._replace(mark=mark)
         lines = {self.tasks[place].line: self._marked(self.tasks[place], mark) for place in changed}
-        return Todo(edits.overwrite(self.text, lines), tuple(tasks), self.places) if changed else self
+        made = Todo(edits.overwrite(self.text, lines), tuple(tasks))
+        vars(made).update(ids=self.ids, places=self.places)
+        return made
 
     def drop(self, ids: Iterable[str]) -> "Todo":
         """These tasks marked `[-]`: not to be done, and still on the list."""
@@ -225,7 +234,10 @@ def _refuse_slips(text: Text, tasks: Iterable[Task], places: Mapping[str, int]) 
             )
 
 
-def _refuse_twins(text: Text, tasks: Iterable[Task]) -> None:
+def _refuse_twins(text: Text, tasks: Collection[Task], names: Iterable[str]) -> None:
+    """Refuse two tasks of one id; `names` are all ids, which are one where they differ only in capitals."""
+    if len(set(names)) == len(tasks):
+        return
     seen: dict[str, Task] = {}
     for task in tasks:
         first = seen.setdefault(task.id.casefold(), task)

@@ -118,7 +118,7 @@ class Situation:
         if not isinstance(self.results, Results):
             raise TypeError("only a situation that was read from git has an afterwards")
         specs = {task: spec for task, spec in self.plan.specs.items() if task not in answers}
-        plan = replace(self.plan, tasks={task.id: task for task in todo.tasks}, specs=specs)
+        plan = replace(self.plan, tasks=dict(zip(todo.ids, todo.tasks, strict=True)), specs=specs)
         ids = {task: blob for task, blob in self.results.ids.items() if task not in answers}
         results = replace(self.results, commit=commit, ids=ids, landed=known.landed)
         made = Situation(commit, todo, state, plan, known, results, self.spec_ids)
@@ -184,7 +184,7 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
     known, landed = _continued(git, commit, todo, last) if last else recalled(git, commit, todo)
-    ids, answers = _papers(git, commit, [task.id for task in todo.tasks if task.id not in landed])
+    ids, answers = _papers(git, commit, [task for task in todo.ids if task not in landed])
     specs = _specs(git, ids, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
     results = Results(git, commit, answers, known.landed, library)
@@ -206,7 +206,7 @@ def phases_in(state: State | None) -> tuple[str, ...]:
 
 def _continued(git: Git, commit: str, todo: Todo, last: Situation) -> tuple[Ledger, dict[str, str]]:
     known = ledger(git, commit, (last.commit, last.ledger))
-    return known, known.landed.among([task.id for task in todo.tasks])
+    return known, known.landed.among(todo.ids)
 
 
 def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]:
@@ -214,15 +214,14 @@ def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]
 
     That is what is remembered, if it agrees with the ticks.
     """
-    tasks = [task.id for task in todo.tasks]
     memory = recall(git.directory / ".git")
     if memory is not None:
         known = ledger(git, commit, memory)
-        landed = known.landed.among(tasks)
+        landed = known.landed.among(todo.ids)
         if landed.keys() == todo.ticked:
             return known, landed
     known = ledger(git, commit)
-    return known, known.landed.among(tasks)
+    return known, known.landed.among(todo.ids)
 
 
 def no_plan() -> OrchestratorError:

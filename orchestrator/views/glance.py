@@ -99,7 +99,7 @@ def look(sources: Sources) -> Situation | None:
     todo = Todo.parse(read[TODO], TODO)
     state = State.parse(read[STATE], STATE) if STATE in read else None
     known, landed = recalled(sources.git, sources.tip, todo) if sources.tip else (NOTHING, {})
-    tasks = [task.id for task in todo.tasks if task.id not in landed]
+    tasks = [task for task in todo.ids if task not in landed]
     found |= _found(sources, [path for task in tasks for path in (spec_path(task), result_path(task))])
     shelf = _shelf(sources, found, tasks)
     marked = _marked(sources, found, tasks)

@@ -126,7 +126,7 @@ def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Stat
     claimed = {task: made.who for task, made in taken.items() if task in now.plan.tasks and not standing.settled(task)}
     blocked |= {task: f"claimed by {who}; orchestrator task release {task}" for task, who in claimed.items()}
     standing = replace(standing, held=frozenset(claimed))
-    dead = [task for task in now.plan.tasks if task in standing.dead]
+    dead = sorted(standing.dead, key=lambda task: now.plan.order[task])
     return replace(
         shown,
         phase=current,
