@@ -17,6 +17,7 @@ from orchestrator.errors import Exit, OrchestratorError
 FOLDER = ".orchestrator"
 TEMPORARY = ".orchestrator-tmp"  # how a file ends that has no name yet; it starts with a dot
 _LARGEST_READ = 1 << 20
+_SLACK = 8  # one in so many more tasks may have logs before the oldest are looked for
 
 
 class BusyError(OrchestratorError):
@@ -161,9 +162,28 @@ class Folders:
         """What may be deleted at any time."""
         return self.home / "tmp"
 
+    @property
+    def attempts(self) -> Path:
+        """A folder for each task that was tried, with one for each attempt."""
+        return self.home / "attempts"
+
     def attempt(self, task: str, number: int) -> Path:
         """An attempt's own folder: its spec, output and transcript."""
-        return self.home / "attempts" / task / str(number)
+        return self.attempts / task / str(number)
+
+    def discarded(self, keep: int) -> list[Path]:
+        """Take the logs of the tasks tried longest ago away, beyond `keep` tasks, to where all may be deleted.
+
+        None of an attempt that has a worktree. What attempts did, and how each ended, stands in their refs.
+        """
+        names = os.listdir(self.attempts) if self.attempts.is_dir() else []  # noqa: PTH208 - there may be thousands
+        if len(names) <= keep + keep // _SLACK:
+            return []
+        begun = {task for task, _ in self.begun()}
+        resting = [self.attempts / name for name in names if name not in begun]
+        oldest = sorted(resting, key=lambda folder: folder.stat().st_mtime)
+        self.scratch.mkdir(exist_ok=True)
+        return [folder.rename(self.scratch / f"logs-{folder.name}") for folder in oldest[: len(names) - keep]]
 
     def begun(self) -> list[tuple[str, int]]:
         """Return the attempts that have a worktree, by task and number; other worktrees have no such name."""

@@ -275,6 +275,7 @@ limits.task_budget = 0.0                 # default
 limits.call_budget = 0.0                 # default
 limits.reserve = 0.0                     # default
 limits.drain = 9.0                       # {user}:2
+limits.logs = 1000                       # default
 checkpoint.every = "task"                # default
 checkpoint.keep = 20                     # default
 agents."my agent".kind = "command"       # default

@@ -123,3 +123,23 @@ def test_an_edit_of_a_landed_document_in_place_with_its_size_and_time_kept_is_ta
     done.run("run")
     assert changed != text
     assert done.git("show", f"HEAD:specs/{name}").encode() == changed.rstrip(b"\n")
+
+
+def test_the_logs_of_what_was_tried_longest_ago_are_let_go_but_none_of_what_runs(repo: Repo) -> None:
+    for name in "abcdef":
+        repo.spec(name, f"{name}.txt")
+    after = [f"{name}: do {name} (after: {before})" for before, name in zip("bcde", "cdef", strict=True)]
+    repo.task("a: do a", "b: do b", *after)
+    waiting = "until [ -e ../../../f.txt ]; do sleep 0.05; done; [ -d ../../attempts/a/1 ] || exit 1"
+    command = f'if [ "$ORCHESTRATOR_TASK" = a ]; then {waiting}; fi; echo x > "$1"; echo said'
+    repo.shell_agent(command, verify="true", more="[limits]\njobs = 2\nlogs = 2\n")
+    repo.commit("a project")
+    repo.run("run")
+    assert sorted(repo.landed()) == [*"abcdef"]
+    attempts = repo.root / ".orchestrator" / "attempts"
+    left = {path.name for path in attempts.iterdir()}
+    assert len(left) == 2
+    assert "f" in left
+    assert "said" in (attempts / "f" / "1" / "stdout.log").read_text()
+    assert "finished" in repo.run("inspect", "b").out
+    assert repo.git("status", "--porcelain") == ""

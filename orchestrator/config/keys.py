@@ -131,6 +131,7 @@ KEYS: dict[str, Key] = {
     "limits.call_budget": Key("call_budget", _NUMBER, 0.0, _MONEY, "US dollars one call may cost; 0 for no limit"),
     "limits.reserve": Key("reserve", _NUMBER, 0.0, _MONEY, "US dollars of the budget kept to write down what is known"),
     "limits.drain": Key("drain", _NUMBER, 60.0, _TIME, "seconds running attempts get after Ctrl-C"),
+    "limits.logs": Key("logs", _WHOLE, 1000, (1, 1_000_000), "tasks whose logs stay in .orchestrator/attempts"),
     "checkpoint.every": Key("every", _FREQUENCY, "task"),
     "checkpoint.keep": Key("keep", _WHOLE, 20, (1, 1000), "checkpoint files in the tree; older ones live in history"),
 }

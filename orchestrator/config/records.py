@@ -54,6 +54,7 @@ class Config:
     call_budget: float
     reserve: float
     drain: float
+    logs: int
     every: str | int
     keep: int
 

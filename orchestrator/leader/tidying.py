@@ -1,11 +1,13 @@
-"""Tidying: git's packs and refs are kept quick to look through, beside the work."""
+"""Tidying, beside the work: git's packs and refs stay quick to look through, and old logs do not fill the disk."""
 
 import threading
 from dataclasses import dataclass
 
+from orchestrator.config import Config
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import GitError
 from orchestrator.repo.packing import tidy
+from orchestrator.repo.worktrees import remove_tree
 from orchestrator.steps.project import Project
 
 
@@ -26,6 +28,8 @@ class Tidying:
         """Tidy; where that cannot be, say so: nothing depends on it."""
         try:
             tidy(self.project.git, self.project.place)
+            for logs in self.project.folders.discarded(_kept(self.project.config)):
+                remove_tree(logs)
         except (GitError, OSError) as error:
             self.project.say("untidy", why=one_line(str(error)))
 
@@ -33,3 +37,8 @@ class Tidying:
         """Wait for the thread."""
         if self._thread is not None:
             self._thread.join()
+
+
+def _kept(config: Config) -> int:
+    """Return of how many tasks the logs stay: what is being started has no worktree yet, and is among the newest."""
+    return max(config.logs, config.jobs)
