@@ -133,6 +133,8 @@ def test_done_takes_deletions_modes_and_staged_changes(repo: Repo) -> None:
     repo.run("task", "done", "one")
     assert repo.git("status", "--porcelain") == ""
     assert repo.git("ls-tree", "-r", "HEAD", "new.sh", "old.txt").startswith("100755")
+    whose = "--format=%an <%ae> %(trailers:key=Agent,valueonly,separator=%x2C)"
+    assert repo.git("log", "-1", whose) == "Ada Person <ada@example.org> person"
 
 
 def test_done_names_what_it_cannot_do(repo: Repo) -> None:

@@ -10,6 +10,7 @@ from orchestrator.documents.result import Status as ResultStatus
 from orchestrator.errors import DocumentError
 from orchestrator.failure import Failure
 from orchestrator.plaintext import listed, one_line
+from orchestrator.plan import PERSON
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.checkout import BranchMovedError, InTheWayError
 from orchestrator.repo.commits import CANDIDATE, Draft, identity, writing
@@ -26,7 +27,7 @@ from orchestrator.steps.resolve import resolve, resolving
 from orchestrator.steps.results import result_document, summaries
 from orchestrator.steps.review import Judged, Piece, judged
 from orchestrator.steps.standing import Library, Situation, result_path, situation
-from orchestrator.steps.take_in import take_in
+from orchestrator.steps.take_in import person, take_in
 
 
 @dataclass
@@ -337,7 +338,7 @@ def _candidate(
     counted = [row for row in rows if floor < row.number < attempt.number]
     message = landing_message(task, [*counted, attempt], facts, verified, files, said)
     documents = page_changes(page, {result_path(task.id): answer})
-    author = identity(one_line(attempt.agent, 60), "")
+    author = person(project) if attempt.agent == PERSON else identity(one_line(attempt.agent, 60), "")
     draft = Draft(message, (*work.changes, *documents), chapter.now, author=author)
     paths = tuple(change.path for change in draft.changes)
     return _Candidate(attempt, paths, page.checkpoint), draft, chapter
