@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aftermath
 from harness import Repo
+from quick import Quick
 
 TASKS = ("a", "b", "c", "d")
 _OWN = ("workflow-state.md", "TODO.md", "checkpoints/", "specs/")
@@ -39,7 +40,7 @@ backoff = 0.05
 
 def project(root: Path) -> Repo:
     """Four tasks, one after another's, one sent back by verify once; each landing is a checkpoint."""
-    repo = Repo(root).init()
+    repo = Quick(root).init()
     for name in TASKS:
         repo.write(f"src/{name}.txt", "old\n")
         repo.spec(name, f"src/{name}.txt")
@@ -58,7 +59,7 @@ def copied(repo: Repo, root: Path) -> Repo:
 
 def opened(root: Path) -> Repo:
     """Return the project that stands at `root` already."""
-    return _with_runs(Repo(root))
+    return _with_runs(Quick(root))
 
 
 def _with_runs(repo: Repo) -> Repo:
