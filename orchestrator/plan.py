@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import filterfalse, groupby
+from itertools import filterfalse, groupby, repeat
 from operator import attrgetter
 
 from orchestrator.documents.source import shown
@@ -21,7 +21,7 @@ PERSON = "person"  # the agent a spec names when no agent is to do it
 _COMPARED = 1_000  # tasks that a mistyped name is compared with: each comparison costs as much as reading ten lines
 _LONGEST = 1_000  # characters of a heading that say which phase it means
 _CIRCLE = 5  # of its tasks, those an error names
-_HEADINGS = attrgetter("headings")
+_ID, _HEADINGS = attrgetter("id"), attrgetter("headings")
 _NUMBERS = re.compile(r"(?:phase\s+\d+\s*[:.-]\s*)*", re.IGNORECASE)
 
 
@@ -73,10 +73,14 @@ class Standing:
         """Whether nothing more will happen to `task`."""
         return task in self.done or task in self.dropped
 
-    def unsettled(self, tasks: Iterable[str]) -> list[str]:
-        """Return those of `tasks` that are not settled."""
-        left = filterfalse(self.done.__contains__, tasks)
-        return [task for task in left if task not in self.dropped]
+    def unsettled(self, plan: Plan) -> Sequence[str]:
+        """Return the tasks of `plan` that are not settled, in order; for the same plan again it is no work."""
+        known: tuple[Plan, Sequence[str]] | None = vars(self).get("_unsettled")
+        if known is None or known[0] is not plan:
+            left = filterfalse(self.done.__contains__, plan.tasks)
+            known = plan, tuple([task for task in left if task not in self.dropped])
+            vars(self)["_unsettled"] = known
+        return known[1]
 
 
 def build(
@@ -100,7 +104,7 @@ def build(
     phase_of: dict[str, str] = {}
     for _headings, group in groupby(todo.tasks, _HEADINGS):
         below = list(group)
-        phase_of |= dict.fromkeys([task.id for task in below], _phase(below[0], names, meant, path))
+        phase_of.update(zip(map(_ID, below), repeat(_phase(below[0], names, meant, path)), strict=False))
     marked = specs if marked is None else marked
     by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
     drafts = frozenset(task for task, spec in marked.items() if spec.draft)
@@ -326,7 +330,7 @@ def counts(plan: Plan, standing: Standing) -> dict[str, tuple[int, int]]:
     """Return how many tasks of each phase are done, and how many there are; what is dropped counts for neither."""
     total = Counter(plan.phase_of.values())
     total.subtract(plan.phase_of[task] for task in standing.dropped)
-    left = Counter(plan.phase_of[task] for task in standing.unsettled(plan.phase_of))
+    left = Counter(plan.phase_of[task] for task in standing.unsettled(plan))
     return {phase: (total[phase] - left[phase], total[phase]) for phase in plan.phases}
 
 
@@ -335,7 +339,7 @@ def current_phase(plan: Plan, standing: Standing, stated: str) -> str:
 
     A phase ends when its tasks and all those before them are settled.
     """
-    unsettled = {plan.phase_of[task] for task in standing.unsettled(plan.phase_of)}
+    unsettled = {plan.phase_of[task] for task in standing.unsettled(plan)}
     return phase_from(plan.phases, unsettled, stated)
 
 
@@ -352,7 +356,7 @@ def phase_from(phases: Sequence[str], unsettled: Collection[str], stated: str) -
 def stuck(plan: Plan, standing: Standing) -> dict[str, str]:
     """Return the open tasks that cannot start until a person acts, each with the reason."""
     found: dict[str, str] = {}
-    for task in map(plan.tasks.__getitem__, standing.unsettled(plan.tasks)):
+    for task in map(plan.tasks.__getitem__, standing.unsettled(plan)):
         if task.id in standing.running or task.id in standing.waiting:
             continue
         if task.id in standing.dead:

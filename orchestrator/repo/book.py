@@ -69,7 +69,8 @@ class Book(MutableMapping[str, str]):
         else:
             found = {name: place for name in older if (place := self._place(name)) >= 0}
             old = {name: self._at(found[name], name) for name in sorted(found, key=found.__getitem__)}
-        return old | {name: commit for name, commit in self._fresh.items() if commit != _GONE and name in wanted}
+        fresh = {name: commit for name, commit in self._fresh.items() if commit != _GONE and name in wanted}
+        return old | fresh if fresh else old
 
     def _find(self, name: str) -> str:
         commit = self._fresh.get(name)

@@ -138,7 +138,7 @@ class Situation:
     @cached_property
     def unsettled(self) -> Sequence[str]:
         """The tasks that something may still happen to, in plan order."""
-        return self.standing().unsettled(self.plan.tasks)
+        return self.standing().unsettled(self.plan)
 
     def standing(self) -> Standing:
         """Return what git alone says of each task; who runs what is the leader's to add."""
@@ -149,7 +149,7 @@ class Situation:
         answered = [task for task in self.results if task in self.plan.tasks and task not in self.landed]
         dead = [task for task in answered if self.results[task].status is Status.DEAD]
         return Standing(
-            done=frozenset(self.landed),
+            done=self.landed.keys(),
             dropped=planning.dropped(self.todo),
             dead=frozenset(dead),
         )
