@@ -109,8 +109,9 @@ def build(
     by_hand = frozenset(task for task, spec in marked.items() if spec.agent == PERSON)
     drafts = frozenset(task for task, spec in marked.items() if spec.draft)
     plan = Plan(names, tasks, phase_of, specs, by_hand, drafts)
-    _refuse_bad_dependencies(plan, path)
-    _refuse_cycles(tasks, path)
+    waiting = [task for task in todo.tasks if task.after]
+    _refuse_bad_dependencies(plan, waiting, path)
+    _refuse_cycles(tasks, waiting, path)
     return plan
 
 
@@ -176,9 +177,9 @@ def _phase(task: Task, phases: Sequence[str], meant: Mapping[str, str], path: st
     )
 
 
-def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
+def _refuse_bad_dependencies(plan: Plan, waiting: Iterable[Task], path: str) -> None:
     order = {phase: number for number, phase in enumerate(plan.phases)}
-    for task in [task for task in plan.tasks.values() if task.after]:
+    for task in waiting:
         for wanted in task.after:
             if wanted not in plan.tasks:
                 import difflib  # noqa: PLC0415 - 4 ms that only a mistyped name pays
@@ -196,9 +197,9 @@ def _refuse_bad_dependencies(plan: Plan, path: str) -> None:
                 )
 
 
-def _refuse_cycles(tasks: Mapping[str, Task], path: str) -> None:
+def _refuse_cycles(tasks: Mapping[str, Task], waiting: Iterable[Task], path: str) -> None:
     state: dict[str, int] = {}
-    for start in (task.id for task in tasks.values() if task.after):
+    for start in (task.id for task in waiting):
         trail: list[tuple[str, Iterator[str]]] = []
         if start not in state:
             state[start] = 1
