@@ -6,12 +6,15 @@ it was and compares every file with it once more, and a worktree with anything o
 """
 
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
-from orchestrator.workspace import beneath
+from orchestrator.workspace import TEMPORARY, beneath
 
 _EXPECTED = {"HEAD", "commondir", "gitdir", "index", "locked", "info", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
 _DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")
@@ -38,7 +41,8 @@ class Slot:
         commit: what it holds.
         files: each file's mark.
         folders: each folder's mode.
-        index: git's index, and its time in nanoseconds, by which git judges what may have changed unseen.
+        index: git's index as it was, in a file without a name: it grows with the plan, and nobody else can open it.
+        written: the index's time in nanoseconds, by which git judges what may have changed unseen.
         commondir: what git's folder must say.
         stale: files to be checked out again.
         shown: files that are there although a pattern hides them.
@@ -49,7 +53,8 @@ class Slot:
     commit: str
     files: dict[str, Mark]
     folders: dict[str, int]
-    index: tuple[bytes, int]
+    index: IO[bytes]
+    written: int
     commondir: bytes
     stale: set[str] = field(default_factory=set)
     shown: tuple[str, ...] = ()
@@ -60,16 +65,29 @@ class Slot:
         return max((facts[2] for facts in self.files.values()), default=0) / 1e9
 
 
-def fresh(path: Path, admin: Path, commit: str) -> Slot:
-    """Return a worktree that git has just made."""
+def fresh(path: Path, admin: Path, commit: str, home: Path) -> Slot:
+    """Return a worktree that git has just made; `home` is a folder of ours for what is kept of it."""
     sight = look(path)
     commondir = (admin / "commondir").read_bytes()
-    return Slot(path, admin, commit, marks(sight), dict(sight.folders), _index(admin), commondir)
+    kept = TemporaryFile(prefix=".", suffix=TEMPORARY, dir=home)  # noqa: SIM115 - open for as long as the slot is used
+    return Slot(path, admin, commit, marks(sight), dict(sight.folders), kept, _keep_index(admin, kept), commondir)
 
 
-def _index(admin: Path) -> tuple[bytes, int]:
-    file = admin / "index"
-    return file.read_bytes(), file.stat().st_mtime_ns
+def _keep_index(admin: Path, kept: IO[bytes]) -> int:
+    """Keep git's index, and return its time in nanoseconds."""
+    kept.seek(0)
+    kept.truncate()
+    with (admin / "index").open("rb") as index:
+        shutil.copyfileobj(index, kept)
+        kept.flush()
+        return os.fstat(index.fileno()).st_mtime_ns
+
+
+def _put_index_back(slot: Slot) -> None:
+    slot.index.seek(0)
+    with (slot.admin / "index").open("wb") as index:
+        shutil.copyfileobj(slot.index, index)
+    os.utime(slot.admin / "index", ns=(slot.written, slot.written))
 
 
 def clean(slot: Slot, sight: Sight) -> bool:
@@ -114,14 +132,11 @@ def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Itera
         check_out: makes git write what differs from the index.
         paths: what differs between its commit and the new one.
     """
-    data, when = slot.index
-    index = slot.admin / "index"
-    index.write_bytes(data)
-    os.utime(index, ns=(when, when))
+    _put_index_back(slot)
     (slot.admin / "HEAD").write_text(f"{commit}\n", encoding="ascii")
     check_out()
     _look_again(slot, {*paths, *slot.stale})
-    slot.commit, slot.index, slot.stale = commit, _index(slot.admin), set()
+    slot.commit, slot.written, slot.stale = commit, _keep_index(slot.admin, slot.index), set()
 
 
 def _look_again(slot: Slot, paths: Collection[str]) -> None:

@@ -66,7 +66,9 @@ class Worktrees:
                     self._remove(self.home / name)
                 self._move(slot, name)
         if slot is None:
-            slot = fresh(self.add(name, commit, hidden, wanted), self._admin(name), commit)
+            path = self.add(name, commit, hidden, wanted)
+            with naming(path):
+                slot = fresh(path, self._admin(name), commit, self.home.parent)
         else:
             self._bring(slot, commit, hidden)
         self._lent[name] = slot
@@ -108,6 +110,8 @@ class Worktrees:
         """
         slot = self._lent.pop(name, None)
         if slot is None or sight is None or not clean(slot, sight):
+            if slot is not None:
+                slot.index.close()
             self.remove(name)
             return
         with self.lock:
@@ -117,6 +121,8 @@ class Worktrees:
     def close(self) -> None:
         """Delete the worktrees that are to spare."""
         with self.lock:
+            for slot in self._spare:
+                slot.index.close()
             self._spare.clear()
             for name in self.names():
                 if name.startswith(_SPARE):
