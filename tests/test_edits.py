@@ -149,6 +149,23 @@ def test_a_box_ticked_by_hand_is_done_by_hand(repo: Repo) -> None:
     assert repo.read("a.txt") == "old\n"
 
 
+@pytest.mark.parametrize("how", ["--mixed", "--soft"])
+def test_a_landing_that_a_person_took_back_in_git_is_not_done_by_hand(repo: Repo, how: str) -> None:
+    slow_project(repo, seconds=0)
+    repo.run("run", "--jobs", "1")
+    last = repo.landed()[-1]
+    repo.git("reset", "-q", how, "HEAD~1")
+    said = repo.run("run", code=5)
+    why = f"{last} is ticked, but its finished attempt 1 has not landed"
+    assert f"TODO.md:{'ab'.index(last) + 5}: {why}" in said.err
+    assert why in repo.run("status", "--json").json["data"]["refused"]
+    repo.git(*said.err.partition("hint: git ")[2].partition(",")[0].split())
+    repo.run("run")
+    assert repo.landed().count(last) == 1
+    assert f"{last}.txt" in repo.git("log", "-1", "--format=", "--name-only", f"--grep=^Task: {last}")
+    assert repo.git("status", "--porcelain") == ""
+
+
 def test_unticking_what_landed_is_refused(repo: Repo) -> None:
     slow_project(repo, seconds=0)
     repo.run("run")

@@ -24,6 +24,20 @@ def ticked_by_hand(todo: Todo, landed: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(task.id for task in todo.tasks if task.id in new) if new else ()
 
 
+def refuse_waiting(todo: Todo, waiting: Mapping[str, int]) -> None:
+    """Raise DocumentError where a task is called done whose finished attempt, of that number, still waits to land.
+
+    That is what `git reset HEAD~1` leaves of a landing: the documents say done, and nobody committed the code.
+    """
+    for task in filter(None, map(todo.task, waiting)):
+        raise DocumentError(
+            TODO,
+            task.line,
+            f"{task.id} is ticked, but its finished attempt {waiting[task.id]} has not landed",
+            hint=f"git checkout HEAD -- {TODO} {STATE}, and the next run lands it; if you did it: commit tick and work",
+        )
+
+
 def _refuse_unticked(todo: Todo, landed: Mapping[str, str]) -> None:
     if landed.keys() <= todo.ticked:
         return

@@ -1,6 +1,6 @@
 """Where the project stands, read from one commit: its documents, the ledger of what landed, the recorded attempts."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plan import COMPLETE, Plan, Standing
-from orchestrator.repo.attempts import Attempt
+from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
 from orchestrator.repo.remembered import recall
@@ -259,3 +259,9 @@ def counted(attempts: Iterable[Attempt], ledger_: Ledger, task: str) -> list[Att
     """Return the attempts that count for `task`: those since a person's `retry`, or since a restore reopened it."""
     floor = ledger_.reopened.get(task, 0)
     return [attempt for attempt in attempts if attempt.task == task and attempt.number > floor]
+
+
+def waiting(of: Callable[[str], Iterable[Attempt]], ledger_: Ledger, tasks: Iterable[str]) -> dict[str, int]:
+    """Return those of `tasks` whose last attempt is finished, with its number; `of` gives a task's attempts."""
+    last = {task: counted(of(task), ledger_, task)[-1:] for task in tasks}
+    return {task: mine[0].number for task, mine in last.items() if mine and mine[0].fate is Fate.FINISHED}

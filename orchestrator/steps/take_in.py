@@ -14,7 +14,12 @@ from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
-from orchestrator.steps.contradictions import refuse_contradictions, refuse_early_completion, ticked_by_hand
+from orchestrator.steps.contradictions import (
+    refuse_contradictions,
+    refuse_early_completion,
+    refuse_waiting,
+    ticked_by_hand,
+)
 from orchestrator.steps.looking import look
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
@@ -28,6 +33,7 @@ from orchestrator.steps.standing import (
     recalled,
     result_path,
     spec_path,
+    waiting,
 )
 from orchestrator.workspace import read_own, write_durably
 
@@ -170,8 +176,10 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
     if state is not None and STATE in found.written:
         before = blobs(project.git, [f"{old}:{STATE}"]).get(f"{old}:{STATE}")
         refuse_early_completion(state, State.parse(before, STATE) if before else None, plan, known.landed)
+    by_hand = ticked_by_hand(todo, known.landed)
+    refuse_waiting(todo, waiting(project.register.of, known, by_hand))
     phase = state.phase if state else plan.phases[0]
-    return ticked_by_hand(todo, known.landed), known.workflow or project.place.root.name, phase
+    return by_hand, known.workflow or project.place.root.name, phase
 
 
 def _known(git: Git, commit: str) -> Ledger:

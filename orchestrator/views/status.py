@@ -12,12 +12,13 @@ from orchestrator.errors import DocumentError, OrchestratorError
 from orchestrator.models.journal import read
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
+from orchestrator.repo.attempts import load
 from orchestrator.steps.begun import begun
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
-from orchestrator.steps.contradictions import refuse_contradictions
+from orchestrator.steps.contradictions import refuse_contradictions, refuse_waiting, ticked_by_hand
 from orchestrator.steps.shown import approval
-from orchestrator.steps.standing import STATE, TODO, Situation, phases_in
+from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, waiting
 from orchestrator.views.glance import Sources, look, own_bytes, phase, workflow
 from orchestrator.views.work import Leader, Running, work
 from orchestrator.workspace import Folders, read_own
@@ -170,6 +171,8 @@ def _refused(sources: Sources, now: Situation) -> str:
         stated = now.state if state is None else State.parse(state, STATE)
         plan = planning.build(tasks, now.plan.specs, sources.phases or phases_in(stated), TODO, marked={})
         refuse_contradictions(tasks, stated, plan, now.ledger.landed)
+        by_hand = ticked_by_hand(tasks, now.ledger.landed)
+        refuse_waiting(tasks, waiting(lambda task: load(sources.git, task), now.ledger, by_hand))
     except OrchestratorError as error:
         return f"{error} ({error.hint})"
     return ""
