@@ -159,7 +159,8 @@ def test_a_landing_that_a_person_took_back_in_git_is_not_done_by_hand(repo: Repo
     why = f"{last} is ticked, but its finished attempt 1 has not landed"
     assert f"TODO.md:{'ab'.index(last) + 5}: {why}" in said.err
     assert why in repo.run("status", "--json").json["data"]["refused"]
-    repo.git(*said.err.partition("hint: git ")[2].partition(",")[0].split())
+    assert why in repo.run("doctor").out
+    repo.run(*said.err.partition("hint: orchestrator ")[2].partition(",")[0].split())
     repo.run("run")
     assert repo.landed().count(last) == 1
     assert f"{last}.txt" in repo.git("log", "-1", "--format=", "--name-only", f"--grep=^Task: {last}")

@@ -34,7 +34,7 @@ def refuse_waiting(todo: Todo, waiting: Mapping[str, int]) -> None:
             TODO,
             task.line,
             f"{task.id} is ticked, but its finished attempt {waiting[task.id]} has not landed",
-            hint=f"git checkout HEAD -- {TODO} {STATE}, and the next run lands it; if you did it: commit tick and work",
+            hint="orchestrator doctor --rebuild, and the next run lands it; if you did it: commit that with the tick",
         )
 
 

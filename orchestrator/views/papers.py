@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.documents.todo import Mark
+from orchestrator.repo.attempts import load
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.repo.trees import blobs
 from orchestrator.steps import desk as desks
+from orchestrator.steps.contradictions import ticked_by_hand
 from orchestrator.steps.desk import Desk
-from orchestrator.steps.standing import CHECKPOINTS, TODO, spec_path
+from orchestrator.steps.standing import CHECKPOINTS, TODO, spec_path, waiting
 from orchestrator.views.findings import Finding, Severity, of_error
 from orchestrator.views.specs import forbidden, softer
 
@@ -22,7 +24,7 @@ def documents(desk: Desk, known: Ledger, root: Path, git: Git) -> list[Finding]:
     found = [of_error(fault) for fault in desk.faults]
     found += _absent(desk, known, git)
     found += _specs(desk, known)
-    found += _drift(desk, known)
+    found += _drift(desk, known, git)
     found += _numbering(desks.listed(root, CHECKPOINTS), known)
     return found
 
@@ -55,12 +57,18 @@ def _specs(desk: Desk, known: Ledger) -> Iterator[Finding]:
             yield from softer(name, spec)
 
 
-def _drift(desk: Desk, known: Ledger) -> Iterator[Finding]:
+def _drift(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:
+    by_hand = ticked_by_hand(desk.todo, known.landed) if desk.todo else ()
+    late = waiting(lambda task: load(git, task), known, by_hand)
     for task in desk.todo.tasks if desk.todo else ():
         where = f"{TODO}:{task.line}"
         if task.id in known.landed and task.mark is not Mark.DONE:
             why = f"commit {known.landed[task.id][:10]} did, and the commit is the truth"
             yield Finding(Severity.ERROR, f"{task.id} is not ticked, but it has landed", why, REBUILD, where)
+        elif task.id in late:
+            what = f"{task.id} is ticked, but its finished attempt {late[task.id]} has not landed"
+            why = "the next run refuses that, unless the tick is committed"
+            yield Finding(Severity.WARNING, what, why, f"{REBUILD}, then: orchestrator run", where)
         elif task.mark is Mark.DONE and task.id not in known.landed:
             why = "the next run takes it as done by hand"
             fix = f"nothing, or untick it; orchestrator task done {task.id} verifies it first"
