@@ -22,13 +22,16 @@ class Quick(Repo):
         """Run `orchestrator`; `code` is the exit code that must come back (None: any)."""
         paths = [self.root.parent / f"{self.root.name}-said.{name}" for name in ("out", "err")]
         call = {"folder": str(self.root), "env": {**self.env, **(env or {})}, "argv": argv, "said": [*map(str, paths)]}
-        said = Said(_ended(_server(), call, timeout), *(path.read_text() for path in paths))
+        said = Said(
+            _ended(_server(os.readlink("/proc/self/ns/mnt")), call, timeout), *(path.read_text() for path in paths)
+        )
         assert code is None or said.code == code, f"exit {said.code}, not {code}\n{said.out}\n{said.err}"
         return said
 
 
 @cache
-def _server() -> "subprocess.Popen[str]":
+def _server(_mounts: str) -> "subprocess.Popen[str]":
+    """Start a server: one for each mount namespace, for it sees what is mounted where it was started."""
     argv = [sys.executable, "-c", "import quick; quick.serve()"]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)

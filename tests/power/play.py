@@ -115,7 +115,8 @@ def _played(repo: Repo, library: Path, served: Path) -> str:
     struck = injection.strike(library, repo, injection.NOTHING, "run", "--events", "jsonl", out=served / Kind.TOLD.file)
     assert struck.said.code == 0, struck.said
     tree = scene.code_tree(repo)
-    assert scene.wrong(repo, tree, scene.Kept(scene.recorded(repo), frozenset())) == []
+    wrong = scene.wrong(repo, tree, scene.Kept(scene.recorded(repo), frozenset()))
+    assert not wrong, wrong
     return tree
 
 
