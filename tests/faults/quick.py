@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from harness import Repo, Said
@@ -22,9 +23,8 @@ class Quick(Repo):
         """Run `orchestrator`; `code` is the exit code that must come back (None: any)."""
         paths = [self.root.parent / f"{self.root.name}-said.{name}" for name in ("out", "err")]
         call = {"folder": str(self.root), "env": {**self.env, **(env or {})}, "argv": argv, "said": [*map(str, paths)]}
-        said = Said(
-            _ended(_server(os.readlink("/proc/self/ns/mnt")), call, timeout), *(path.read_text() for path in paths)
-        )
+        server = _server(str(Path("/proc/self/ns/mnt").readlink()))
+        said = Said(_ended(server, call, timeout), *(path.read_text() for path in paths))
         assert code is None or said.code == code, f"exit {said.code}, not {code}\n{said.out}\n{said.err}"
         return said
 
