@@ -33,9 +33,14 @@ def refuse_waiting(todo: Todo, waiting: Mapping[str, int]) -> None:
         raise DocumentError(
             TODO,
             task.line,
-            f"{task.id} is ticked, but its finished attempt {waiting[task.id]} has not landed",
+            unlanded(task.id, waiting[task.id]),
             hint="orchestrator doctor --rebuild, and the next run lands it; if you did it: commit that with the tick",
         )
+
+
+def unlanded(task: str, number: int) -> str:
+    """Return what is wrong with a tick whose task's finished attempt waits to land."""
+    return f"{task} is ticked, but its finished attempt {number} has not landed"
 
 
 def _refuse_unticked(todo: Todo, landed: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.repo.trees import blobs
 from orchestrator.steps import desk as desks
-from orchestrator.steps.contradictions import ticked_by_hand
+from orchestrator.steps.contradictions import ticked_by_hand, unlanded
 from orchestrator.steps.desk import Desk
 from orchestrator.steps.standing import CHECKPOINTS, TODO, spec_path, waiting
 from orchestrator.views.findings import Finding, Severity, of_error
@@ -66,9 +66,9 @@ def _drift(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:
             why = f"commit {known.landed[task.id][:10]} did, and the commit is the truth"
             yield Finding(Severity.ERROR, f"{task.id} is not ticked, but it has landed", why, REBUILD, where)
         elif task.id in late:
-            what = f"{task.id} is ticked, but its finished attempt {late[task.id]} has not landed"
             why = "the next run refuses that, unless the tick is committed"
-            yield Finding(Severity.WARNING, what, why, f"{REBUILD}, then: orchestrator run", where)
+            fix = f"{REBUILD}, then: orchestrator run"
+            yield Finding(Severity.WARNING, unlanded(task.id, late[task.id]), why, fix, where)
         elif task.mark is Mark.DONE and task.id not in known.landed:
             why = "the next run takes it as done by hand"
             fix = f"nothing, or untick it; orchestrator task done {task.id} verifies it first"

@@ -1,4 +1,4 @@
-"""The program without its start: a server that has loaded it forks for each call. Half of a sweep was Python's start."""
+"""The program without its start: a server that has loaded it forks for each call. A third of a sweep was Python's start."""
 
 import importlib
 import json
