@@ -99,7 +99,7 @@ def build(
         DocumentError: a heading that is no phase, an unknown or later dependency, or a cycle; with the line.
     """
     names = tuple(phases) or phases_of(todo)
-    tasks = dict(zip(todo.ids, todo.tasks, strict=True))
+    tasks = todo.by_id
     meant = {stem(phase): phase for phase in reversed(names)}
     phase_of: dict[str, str] = {}
     for _headings, group in groupby(todo.tasks, _HEADINGS):

@@ -86,8 +86,8 @@ def _refuse_nul(data: bytes, path: str) -> None:
 
 
 def _refuse_conflict(data: bytes, path: str) -> None:
-    """The plain `in` first: almost every document ends there, at the speed of memchr."""
-    if not any(mark in data for mark in _CONFLICTS):
+    """The plain `in` first: almost every document ends there, and for one letter at the speed of memchr."""
+    if not any(mark[:1] in data and mark in data for mark in _CONFLICTS):
         return
     at = 0
     while True:

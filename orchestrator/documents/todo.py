@@ -46,7 +46,7 @@ class Todo:
             return cls.of(Text.of(bom, lines, path))
         # Plain ids are in small letters, and no plain title ends in a bracket: there is no slip to look for.
         made = cls(text, tasks)
-        _refuse_twins(text, tasks, made.ids)
+        _refuse_twins(text, tasks, made.by_id)
         return made
 
     @classmethod
@@ -62,6 +62,11 @@ class Todo:
     def ids(self) -> tuple[str, ...]:
         """The tasks' ids, in order."""
         return tuple([task.id for task in self.tasks])
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Task]:
+        """The tasks by their ids, in order."""
+        return dict(zip(self.ids, self.tasks, strict=True))
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -170,10 +175,11 @@ def plain_tasks(lines: Sequence[str]) -> tuple[Task, ...] | None:
     headings = [Heading(number, len(match[1]), match[2], fold(match[2])) for number, match in found.items()]
     above = [(1, ()), *_above(headings, [heading.line + 1 for heading in headings])]
     tasks: list[Task] = []
+    new, marks = tuple.__new__, _MARKS
     for (start, names), stop in zip(above, [*found, len(rows)], strict=True):
         # What `Task(...)` does, in half of the time.
         tasks += [
-            tuple.__new__(Task, (name, title, names, (), _MARKS[mark], number, 3))
+            new(Task, (name, title, names, (), marks[mark], number, 3))
             for number, (mark, name, title, _) in enumerate(rows[start - 1 : stop], start)
             if mark
         ]

@@ -9,7 +9,8 @@ import os
 import re
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
+from collections.abc import Set as AbstractSet
 
 _FRESH = 256  # entries that may be written in before they join the text,
 _SHARE = 32  # or one in so many of those in the text
@@ -58,10 +59,9 @@ class Book(MutableMapping[str, str]):
         made._text, made._found, made._fresh = self._text, self._places, self._fresh.copy()
         return made
 
-    def among(self, names: Collection[str]) -> dict[str, str]:
+    def among(self, names: AbstractSet[str]) -> dict[str, str]:
         """Return the entries of `names`, in this book's order; that takes as long as there are names."""
-        wanted = frozenset(names)
-        older = wanted - self._fresh.keys() if self._fresh else wanted
+        older = names - self._fresh.keys() if self._fresh else names
         if len(older) * _MANY > self._held:
             old = _entries(self._text)
             if not old.keys() <= older:
@@ -69,7 +69,7 @@ class Book(MutableMapping[str, str]):
         else:
             found = {name: place for name in older if (place := self._place(name)) >= 0}
             old = {name: self._at(found[name], name) for name in sorted(found, key=found.__getitem__)}
-        fresh = {name: commit for name, commit in self._fresh.items() if commit != _GONE and name in wanted}
+        fresh = {name: commit for name, commit in self._fresh.items() if commit != _GONE and name in names}
         return old | fresh if fresh else old
 
     def _find(self, name: str) -> str:

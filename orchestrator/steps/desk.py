@@ -34,7 +34,7 @@ class Desk:
             return Standing()
         dead = {task for task, result in self.results.items() if result.status is Status.DEAD}
         return Standing(
-            done=frozenset(ledger.landed.among(self.plan.tasks)),
+            done=frozenset(ledger.landed.among(self.plan.tasks.keys())),
             dropped=planning.dropped(self.todo),
             dead=frozenset(dead & self.plan.tasks.keys()) - ledger.landed.keys(),
         )

@@ -118,7 +118,7 @@ class Situation:
         if not isinstance(self.results, Results):
             raise TypeError("only a situation that was read from git has an afterwards")
         specs = {task: spec for task, spec in self.plan.specs.items() if task not in answers}
-        plan = replace(self.plan, tasks=dict(zip(todo.ids, todo.tasks, strict=True)), specs=specs)
+        plan = replace(self.plan, tasks=todo.by_id, specs=specs)
         ids = {task: blob for task, blob in self.results.ids.items() if task not in answers}
         results = replace(self.results, commit=commit, ids=ids, landed=known.landed)
         made = Situation(commit, todo, state, plan, known, results, self.spec_ids)
@@ -128,7 +128,7 @@ class Situation:
     @cached_property
     def landed(self) -> dict[str, str]:
         """The plan's tasks that have landed, with their commits, oldest first."""
-        return self.ledger.landed.among(self.plan.tasks)
+        return self.ledger.landed.among(self.plan.tasks.keys())
 
     @cached_property
     def phase(self) -> str:
@@ -206,7 +206,7 @@ def phases_in(state: State | None) -> tuple[str, ...]:
 
 def _continued(git: Git, commit: str, todo: Todo, last: Situation) -> tuple[Ledger, dict[str, str]]:
     known = ledger(git, commit, (last.commit, last.ledger))
-    return known, known.landed.among(todo.ids)
+    return known, known.landed.among(todo.by_id.keys())
 
 
 def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]:
@@ -217,11 +217,11 @@ def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]
     memory = recall(git.directory / ".git")
     if memory is not None:
         known = ledger(git, commit, memory)
-        landed = known.landed.among(todo.ids)
+        landed = known.landed.among(todo.by_id.keys())
         if landed.keys() == todo.ticked:
             return known, landed
     known = ledger(git, commit)
-    return known, known.landed.among(todo.ids)
+    return known, known.landed.among(todo.by_id.keys())
 
 
 def no_plan() -> OrchestratorError:

@@ -126,7 +126,7 @@ def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Stat
     blocked = {task: why for task, why in stuck.items() if task not in standing.dead}
     claimed = {task: made.who for task, made in taken.items() if task in now.plan.tasks and not standing.settled(task)}
     blocked |= {task: f"claimed by {who}; orchestrator task release {task}" for task, who in claimed.items()}
-    standing = replace(standing, held=frozenset(claimed))
+    startable = planning.ready(now.plan, replace(standing, held=frozenset(claimed)), current, 1, among=now.unsettled)
     dead = sorted(standing.dead, key=lambda task: now.plan.order[task])
     return replace(
         shown,
@@ -139,7 +139,7 @@ def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Stat
         dead_count=len(dead),
         blocked=dict(list(blocked.items())[:_LISTED]),
         blocked_count=len(blocked),
-        ready=bool(planning.ready(now.plan, standing, current, 1)),
+        ready=bool(startable),
         checkpoint=now.ledger.checkpoint,
         checkpoint_at=read_stamp(now.state.last_checkpoint) if now.state else None,
     )
