@@ -25,11 +25,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Text:
-    """One document. Lines count from 1; an edit (see `edits`) gives a new one. Its structure is read when asked for."""
+    """One document. Lines count from 1; an edit (see `edits`) gives a new one. Its structure is read when asked for.
+
+    Attributes:
+        path: what errors call it.
+        bom: the byte order mark, or "".
+        whole: all that stands behind it.
+    """
 
     path: str
     bom: str
-    lines: tuple[str, ...]
+    whole: str
 
     @classmethod
     def parse(cls, data: bytes, path: str) -> "Text":
@@ -37,14 +43,22 @@ class Text:
         return cls.of(*source.decode(data, path), path)
 
     @classmethod
-    def of(cls, bom: str, lines: tuple[str, ...], path: str) -> "Text":
-        """The document these lines make, or a refusal."""
-        text = cls(path, bom, lines)
+    def of(cls, bom: str, whole: str, path: str) -> "Text":
+        """The document of that text, or a refusal."""
+        text = cls(path, bom, whole)
         if text.front is not None and len(text.bold) > fields.MAX:
             raise DocumentError(
                 path, text.bold[-1].line, f"more than {fields.MAX:,} bold fields", hint="split the document"
             )
         return text
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The pieces between line feeds alone (a carriage return stays at the end of its piece).
+
+        So joining them gives the same text, and no exotic separator (U+2028, VT, FF, NEL) can shift a line number.
+        """
+        return tuple(self.whole.split("\n"))
 
     @cached_property
     def scan(self) -> Scan:
@@ -67,15 +81,14 @@ class Text:
 
     def reworded(self, lines: tuple[str, ...]) -> "Text":
         """The document with other words in lines that keep their shape: nothing is looked at again."""
-        text = Text(self.path, self.bom, lines)
-        text.__dict__.update(
-            {name: known for name, known in self.__dict__.items() if name in {"scan", "front", "bold"}}
-        )
+        text = Text(self.path, self.bom, "\n".join(lines))
+        known = {name: known for name, known in vars(self).items() if name in {"scan", "front", "bold"}}
+        vars(text).update(known, lines=lines)
         return text
 
     def render(self) -> bytes:
         """The bytes this was parsed from, or those an edit made of them."""
-        return source.encode(self.bom, self.lines)
+        return source.encode(self.bom, self.whole)
 
     @property
     def count(self) -> int:

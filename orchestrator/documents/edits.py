@@ -17,12 +17,17 @@ _YAML_LINE: Final = re.compile(r"([^\s:#][^:]*:)[ \t]")
 
 def replace(text: Text, changed: Mapping[int, str]) -> Text:
     """Other text in these lines; their ends stay."""
-    return Text.of(text.bom, _replaced(text, changed), text.path) if changed else text
+    return _of(text, _replaced(text, changed)) if changed else text
 
 
 def overwrite(text: Text, changed: Mapping[int, str]) -> Text:
     """Other text in these lines that keeps the shape of each: what they are, and where their words start, stays."""
     return text.reworded(_replaced(text, changed)) if changed else text
+
+
+def _of(text: Text, lines: Sequence[str]) -> Text:
+    """The document with these lines instead, or a refusal."""
+    return Text.of(text.bom, "\n".join(lines), text.path)
 
 
 def _replaced(text: Text, changed: Mapping[int, str]) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ def splice_all(text: Text, pieces: Sequence[tuple[int, int, Sequence[str]]]) -> 
             if start > 1 and not merged[start - 2].endswith("\r"):
                 merged[start - 2] += end
         merged[start - 1 : stop - 1] = fresh
-    return text if tuple(merged) == text.lines else Text.of(text.bom, tuple(merged) or ("",), text.path)
+    return text if tuple(merged) == text.lines else _of(text, merged)
 
 
 def insert(text: Text, after: int, lines: Sequence[str]) -> Text:
@@ -65,8 +70,7 @@ def remove(text: Text, numbers: Sequence[int]) -> Text:
     if not numbers:
         return text
     gone = {number - 1 for number in numbers}
-    kept = tuple(line for index, line in enumerate(text.lines) if index not in gone)
-    return Text.of(text.bom, kept or ("",), text.path)
+    return _of(text, [line for index, line in enumerate(text.lines) if index not in gone])
 
 
 def append_section(text: Text, heading: str, lines: Sequence[str]) -> Text:

@@ -1,8 +1,4 @@
-r"""Bytes as lines: what is taken, what is refused before anything is read into it, and the way back.
-
-Lines are the pieces between `\n` alone (a `\r` stays at the end of its piece), so joining them gives the
-same bytes, and no exotic separator (U+2028, VT, FF, NEL) can shift a line number.
-"""
+"""Bytes as text: what is taken, what is refused before anything is read into it, and the way back."""
 
 import codecs
 import re
@@ -18,8 +14,8 @@ _CONFLICTS: Final = (b"<<<<<<<", b">>>>>>>", b"|||||||")
 _CONFLICT: Final = re.compile(rb"(?:<{7}|>{7}|\|{7})(?=[ \t\r\n]|\Z)")
 
 
-def decode(data: bytes, path: str) -> tuple[str, tuple[str, ...]]:
-    """The byte order mark (or ""), and the lines."""
+def decode(data: bytes, path: str) -> tuple[str, str]:
+    """The byte order mark (or ""), and what stands behind it."""
     _refuse_size(data, path)
     _refuse_nul(data, path)
     _refuse_conflict(data, path)
@@ -33,12 +29,12 @@ def decode(data: bytes, path: str) -> tuple[str, tuple[str, ...]]:
             f"not UTF-8 text (byte 0x{data[error.start]:02x})",
             hint="save the file as UTF-8",
         ) from None
-    return bom, tuple(text.removeprefix(bom).split("\n"))
+    return bom, text.removeprefix(bom)
 
 
-def encode(bom: str, lines: tuple[str, ...]) -> bytes:
+def encode(bom: str, whole: str) -> bytes:
     """The exact opposite of `decode`."""
-    return (bom + "\n".join(lines)).encode("utf-8")
+    return (bom + whole).encode("utf-8")
 
 
 def one_line(text: str) -> str:

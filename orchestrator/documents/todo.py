@@ -39,11 +39,11 @@ class Todo:
     @classmethod
     def parse(cls, data: bytes, path: str = "TODO.md") -> "Todo":
         """Take the bytes, or refuse them with `file:line` and the fix."""
-        bom, lines = source.decode(data, path)
-        text = Text(path, bom, lines)
-        tasks = plain_tasks(lines)
+        bom, whole = source.decode(data, path)
+        text = Text(path, bom, whole)
+        tasks = plain_tasks(whole)
         if tasks is None:
-            return cls.of(Text.of(bom, lines, path))
+            return cls.of(Text.of(bom, whole, path))
         # Plain ids are in small letters, and no plain title ends in a bracket: there is no slip to look for.
         made = cls(text, tasks)
         _refuse_twins(text, tasks, made.by_id)
@@ -161,13 +161,13 @@ _SLIP: Final = re.compile(r"\((?:after|needs|depends on)[ \t]+([^():]+)\)\Z", re
 _HEADING: Final = re.compile(r"(#{1,6}) ([^#\s<](?:[^#<]*[^#\s<])?)")
 
 
-def plain_tasks(lines: Sequence[str]) -> tuple[Task, ...] | None:
+def plain_tasks(whole: str) -> tuple[Task, ...] | None:
     """Return the tasks of a document in which every line is plain; None where one is not, and the scanner is needed.
 
     Plain are headings, paragraphs, blank lines and `- [ ] id: title` without anything behind the title: what a long
     list mostly is. Of ten thousand lines this takes a ninth of what the scanner does.
     """
-    rows = _LINES.findall("\n".join(lines))
+    rows = _LINES.findall(whole)
     others = [(number, rows[number - 1][3]) for number in _places([*map(_FIRST, rows)], "")]
     found = {number: match for number, line in others if (match := _HEADING.fullmatch(line))}
     if not all(_PROSE.fullmatch(line) for number, line in others if number not in found):
