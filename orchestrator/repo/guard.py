@@ -79,6 +79,7 @@ class Guard:
         with self._lock:
             if self._started:
                 return
+            self._looks = self._look_at_all()
             self._files, self._settings = self._read_files(), self._read_settings()
             self._sound = {
                 name: file.read_bytes() for name in _CONFIGURATION if (file := self.place.git_dir / name).is_file()
@@ -166,8 +167,9 @@ class Guard:
         return found
 
     def _listed(self, name: str) -> list[str] | None:
-        """Return the settings in a file as records, None where git cannot read it."""
-        said = self._configure(name, "--list", "-z")
+        """Return the settings in a file as records, None where there is none that git can read."""
+        there = (self.place.git_dir / name).exists()
+        said = self._configure(name, "--list", "-z") if there else None
         return None if said is None else split_records(said)
 
     def _configure(self, name: str, *argv: str) -> bytes | None:
@@ -187,13 +189,16 @@ class Guard:
         else:
             self._sound[name] = path.read_bytes()
 
+    def _look_at_all(self) -> list[tuple[int, ...]]:
+        """Return what is another once a configuration file has changed."""
+        return [_look(self.place.git_dir / name) for name in _CONFIGURATION]
+
     def _restore_settings(self) -> None:
-        looks = [_look(self.place.git_dir / name) for name in _CONFIGURATION]
-        if looks == self._looks:
+        if self._look_at_all() == self._looks:
             return
         for name in _CONFIGURATION:
             self._mend(name)
-        self._looks = [_look(self.place.git_dir / name) for name in _CONFIGURATION]
+        self._looks = self._look_at_all()
         now = self._read_settings()
         for name, key in sorted(now.keys() | self._settings.keys()):
             before = self._settings.get((name, key), [])

@@ -195,13 +195,12 @@ class Worktrees:
         Raises:
             GitError: git could not, for example because the disk is full.
         """
-        inside = self._inside(name)
-        inside.run(*_FLEETING, "update-ref", "--no-deref", "HEAD", commit)
+        admin = self._admin(name)
+        with naming(admin):
+            write_whole(admin / "HEAD", f"{commit}\n".encode())
+        inside = self._at(self.home / name, admin)
         inside.run(*_FLEETING, "read-tree", "--reset", "-u", commit)
         inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
-
-    def _inside(self, name: str) -> Git:
-        return self._at(self.home / name, self._admin(name))
 
     def sweep(self) -> int:
         """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""

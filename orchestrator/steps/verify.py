@@ -114,14 +114,16 @@ def shell(
 
 def _worktree(project: Project, commit: str, cancel: threading.Event) -> Path:
     path = project.folders.worktrees / NAME
-    if project.worktrees.admin(NAME) is None or not path.is_dir() or not _is_set_up(project):
+    new = project.worktrees.admin(NAME) is None or not path.is_dir() or not _is_set_up(project)
+    if new:
         project.worktrees.add(NAME, commit)
         _setup_mark(project).unlink(missing_ok=True)
         prepare(project, path, cancel)
         if not cancel.is_set():
             write_durably(_setup_mark(project), _setup(project))
-    kept = bool(project.config.setup or project.config.copy or project.config.link)
-    project.worktrees.checkout(NAME, commit, keep_ignored=kept)
+    if not new or project.config.setup:  # else no code ran in it since it was made
+        kept = bool(project.config.setup or project.config.copy or project.config.link)
+        project.worktrees.checkout(NAME, commit, keep_ignored=kept)
     furnish(project, path)
     return path
 
