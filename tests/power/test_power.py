@@ -5,11 +5,11 @@ disk held at each mutation follows from the record. What was in the disk's own c
 
 `play` records a run on the disk that `disk` serves, `cut` makes of the record what a cut would leave, `check` looks at it.
 
-Takes root, for mounts. A sample runs always. The full sweeps (some 5,400 cuts at a second each) are one command, and
+Takes root, for mounts. A sample runs always. The full sweeps (some 5,600 cuts at half a second) are one command, and
 print their figures:
 
-    POWER_STEP=1 python -m pytest tests/power -m slow             # all cuts on all file systems, two hours
-    POWER_STEP=10 python -m pytest tests/power -m slow            # one cut in ten, a quarter of an hour
+    POWER_STEP=1 python -m pytest tests/power -m slow             # all cuts on all file systems, an hour
+    POWER_STEP=10 python -m pytest tests/power -m slow            # one cut in ten, six minutes
     POWER_STEP=5 python -m pytest tests/power -m slow -k xfs      # one in five on one of them
 
 Attempts run beside each other, so no two recordings are the same: a failure says which mutation came last and keeps the
@@ -33,7 +33,7 @@ _STEP = int(os.environ.get("POWER_STEP", "0"))
 _PARTS = 5  # tests that share the cuts of one recording
 _RECOVERIES, _AGAIN = 10, 20  # recoveries that are cut, and the cuts in each, of a full sweep
 
-full = pytest.mark.skipif(not _STEP, reason="a full sweep takes two hours: POWER_STEP=1 runs it, POWER_STEP=10 a tenth")
+full = pytest.mark.skipif(not _STEP, reason="a full sweep takes an hour: POWER_STEP=1 runs it, POWER_STEP=10 a tenth")
 Record = Callable[[str, object], None]
 
 
