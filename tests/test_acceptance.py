@@ -57,3 +57,35 @@ def test_what_works_by_hand_is_held_to_it_as_well(project: Repo) -> None:
     project.write("a.txt", "whole\n")
     project.run("task", "done", "a")
     assert project.landed() == ["a"]
+
+
+# Both are done while verify is still busy with z; b's command is red for both, then a lands, and b changes nothing.
+NOTHING_OF_B = """
+[[attempt]]
+task = "z"
+write = { "z.txt" = "z" }
+[[attempt]]
+task = "a"
+sleep = 0.5
+write = { "a.txt" = "whole\\n" }
+[[attempt]]
+task = "b"
+attempt = 1
+sleep = 0.5
+exit = "complete"
+[[attempt]]
+task = "b"
+write = { "b.txt" = "b\\n" }
+"""
+
+
+def test_code_that_was_green_without_its_command_does_not_pass_for_proved_by_it(project: Repo) -> None:
+    project.spec("z", "z.txt")
+    project.task("z: do z", "a: do a", "b: do b")
+    accepted(project, "b", "test -e b.txt")
+    seen = project.root.parent / "seen"
+    project.config(NOTHING_OF_B, verify=f"if [ -e z.txt ] && [ ! -e {seen} ]; then touch {seen}; sleep 2; fi")
+    project.commit("a project")
+    said = project.run("run")
+    assert "sent back b/1: deterministic" in said.err
+    assert project.read("b.txt") == "b\n"

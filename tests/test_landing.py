@@ -258,3 +258,28 @@ def test_a_lock_that_git_could_not_take_away_from_our_own_index_stops_nothing(re
     repo.run("run")
     assert (repo.root.parent / f"{repo.root.name}-git" / "done").exists()
     assert repo.landed() == ["a"]
+
+
+def test_of_many_that_changed_a_file_in_other_places_each_lands(repo: Repo) -> None:
+    tasks = ("a", "b", "c", "d")
+    repo.write("shared.txt", "".join(f"line {n}\n" for n in range(60)))
+    for task in tasks:
+        repo.spec(task, "shared.txt (shared)")
+    repo.task(*(f"{task}: do {task}" for task in tasks))
+    place = "case $ORCHESTRATOR_TASK in a) k=5;; b) k=20;; c) k=35;; d) k=50;; esac; sleep 0.3"
+    repo.shell_agent(
+        f'{place}; awk -v k=$k \'$2 == k {{ $0 = "by " ENVIRON["ORCHESTRATOR_TASK"] }} 1\' shared.txt > new; mv new shared.txt',
+        verify="sleep 0.6",
+        more="[limits]\njobs = 4\n",
+    )
+    repo.commit("a project")
+    repo.run("run")
+    assert [line for line in repo.read("shared.txt").split("\n") if line.startswith("by")] == [
+        "by a",
+        "by b",
+        "by c",
+        "by d",
+    ]
+    assert repo.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/orchestrator/attempts").split("\n") == [
+        f"{task}/1" for task in tasks
+    ]

@@ -188,3 +188,16 @@ def test_a_dead_letter_tells_the_next_attempt_what_was_wrong(repo: Repo) -> None
     repo.run("run")
     assert repo.landed() == ["a"]
     assert "| 1 | rejected | scope |" in repo.read("specs/a.result.md")
+
+
+def test_a_file_that_a_person_has_committed_meanwhile_is_not_met_in_other_letters(repo: Repo) -> None:
+    repo.write("docs/x.md", "x\n")
+    repo.spec("a", "docs/*")
+    repo.task("a: do a")
+    repo.shell_agent("[ -e docs/Readme.md ] || echo agent > docs/readme.md; echo more >> docs/x.md")
+    repo.commit("a project")
+    mine = "echo mine > docs/Readme.md && git add docs && git commit -qm mine"
+    repo.once_before_git("--numstat", f"cd '{repo.root}' && {mine}")
+    said = repo.run("run")
+    assert "docs/readme.md: differs from docs/Readme.md only by case" in said.err
+    assert repo.git("ls-files", "docs").split("\n") == ["docs/Readme.md", "docs/x.md"]

@@ -50,7 +50,10 @@ class Outcome:
 
 @dataclass
 class _Landing:
-    """One call of `land`: what it is to do, what came of it so far, and the last green commit with what verify said."""
+    """One call of `land`: what it is to do, what came of it so far, and the last green commit.
+
+    Of that commit, `said` is what verify said, and `accepted` are the acceptance commands that it passed.
+    """
 
     project: Project
     library: Library
@@ -60,6 +63,7 @@ class _Landing:
     outcome: Outcome = field(default_factory=Outcome)
     proved: str = ""
     said: str = ""
+    accepted: frozenset[str] = frozenset()
 
     def situation(self) -> Situation:
         project = self.project
@@ -122,14 +126,14 @@ def _round(landing: _Landing, batch: Sequence[Attempt]) -> list[list[Attempt]]:
     beyond = _beyond(project, now.commit, commits[-1], chain)
     if beyond:
         return _halves(project, chain, Failure.CONFLICT, beyond, outcome)
-    if not verifying.same_code(project.git, landing.proved, commits[-1]):
-        accepted = filter(None, (now.plan.specs[candidate.attempt.task].acceptance for candidate in chain))
-        verdict = verifying.verify(project, commits[-1], cancel, [*accepted])
+    wanted = [*filter(None, (now.plan.specs[candidate.attempt.task].acceptance for candidate in chain))]
+    if not landing.accepted.issuperset(wanted) or not verifying.same_code(project.git, landing.proved, commits[-1]):
+        verdict = verifying.verify(project, commits[-1], cancel, wanted)
         if cancel.is_set():
             return []
         if not verdict.green:
             return _halves(project, chain, Failure.DETERMINISTIC, verdict.output, outcome)
-        landing.proved, landing.said = commits[-1], verdict.output
+        landing.proved, landing.said, landing.accepted = commits[-1], verdict.output, frozenset(wanted)
     line = [now.commit, *commits]
     pieces = [Piece(c.attempt, before, commit) for c, before, commit in zip(chain, line, commits, strict=False)]
     reviews = judged(project, now, pieces, landing.said, cancel)
@@ -263,7 +267,10 @@ def _fitting(
     paths = sorted({change.path for changes in changed.values() for change in changes})
     tip = entries(project.git, now.commit, paths) if paths else {}
     fitting: list[tuple[Attempt, tuple[Change, ...]]] = []
+    merged: set[str] = set()  # what stands there has no name in git yet, and may fail
     for attempt in fresh:
+        if not merged.isdisjoint(change.path for change in changed[attempt.ref]):
+            continue
         laid = overlay(project.git, changed[attempt.ref], tip, project.folders.scratch)
         refused = _refuse(project, now, attempt, changed[attempt.ref])
         if refused is None and fitting and _leans_on_others(laid):
@@ -277,6 +284,7 @@ def _fitting(
             outcome.returned.append(send_back(project, attempt, *refused))
             continue
         fitting.append((attempt, laid.changes))
+        merged |= {change.path for change in laid.changes if isinstance(change.blob, bytes)}
         tip |= {change.path: Entry(change.mode, str(change.blob)) for change in laid.changes}
     return fitting
 
@@ -293,7 +301,7 @@ def _refuse(
         return Failure.STALE, "the spec changed while this attempt ran"
     spec = now.plan.specs[attempt.task]
     added = [change.path for change in changes if change.old.mode == GONE]
-    existing = alike(project.git, attempt.base, added)
+    existing = alike(project.git, now.commit, added)
     found = policy.violations(
         [policy.Touched(change.path, change.old.mode, change.mode) for change in changes],
         [file.path for file in spec.files],

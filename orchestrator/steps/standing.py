@@ -247,12 +247,13 @@ def _papers(git: Git, commit: str, tasks: Sequence[str]) -> tuple[dict[str, str]
 
 
 def _specs(git: Git, wanted: Mapping[str, str], library: Library) -> dict[str, Spec]:
-    """Return the specs of the tasks in `wanted`, by their blob ids."""
-    fresh = blobs(git, {blob for blob in wanted.values() if blob not in library.specs})
-    for task, blob in wanted.items():
-        if blob not in library.specs:
-            library.specs[blob] = Spec.parse(fresh[blob], spec_path(task))
-    return {task: library.specs[blob] for task, blob in wanted.items()}
+    """Return the specs of the tasks in `wanted`, by their blob ids; a landing may let go of one meanwhile."""
+    held = {blob: spec for blob in wanted.values() if (spec := library.specs.get(blob))}
+    fresh = blobs(git, {blob for blob in wanted.values() if blob not in held})
+    parsed = {blob: Spec.parse(fresh[blob], spec_path(task)) for task, blob in wanted.items() if blob in fresh}
+    library.specs |= parsed
+    held |= parsed
+    return {task: held[blob] for task, blob in wanted.items()}
 
 
 def counted(attempts: Iterable[Attempt], ledger_: Ledger, task: str) -> list[Attempt]:
