@@ -11,8 +11,9 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -22,8 +23,9 @@ from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
+from orchestrator.repo.obstacles import blocking, same_as, unasked
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
-from orchestrator.repo.trees import GONE, SYMLINK, Change, blob_ids, blobs, differences, entries
+from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences, entries
 from orchestrator.workspace import naming, sync_folder
 
 _BLOCK = 4096  # bytes that reach a disk together
@@ -46,7 +48,7 @@ class InTheWayError(NotNowError):
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__(
             f"uncommitted changes are in the way: {listed(paths, between=', ')}",
-            hint="commit or stash them (git stash push -- PATH), then: orchestrator run",
+            hint="commit them, or put them away (git stash push --all -- PATH), then: orchestrator run",
             code=Exit.PRECONDITION,
         )
         self.paths = tuple(paths)
@@ -113,11 +115,14 @@ class Checkout:
         try:
             if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
-            self._refuse_deleted(old, new)
+            changes = differences(self.git, old, new)
+            lost = unasked(self.git, self.place.root, changes, taken)
+            if lost:
+                raise InTheWayError(lost)
             self.objects.make_durable()
             move(self.git, [Move(self._from, old), Move(self._to, new), *self._noting(taken)], "intent")
             make_durable(self.place.git_dir, self._from, self._to, self._taken)
-            self._bring_forward(old, new, reason, taken)
+            self._bring_forward(old, new, reason, taken, changes)
             with naming(lock):
                 shutil.copyfile(self._index, lock)
             _sync(lock)
@@ -130,22 +135,9 @@ class Checkout:
         make_durable(self.place.git_dir, self.branch)
         self._forget()
 
-    def _refuse_deleted(self, old: str, new: str) -> None:
-        """Refuse to write a file that the user has deleted: to git, a missing file is an unchanged one."""
-        changed = [
-            change.path for change in differences(self.git, old, new) if GONE not in {change.mode, change.old.mode}
-        ]
-        gone = [path for path in changed if not os.path.lexists(self.place.root / path)]
-        # What a sparse checkout leaves out is missing, too.
-        deleted = (
-            self.git.records("--literal-pathspecs", "diff-files", "--name-only", "-z", "--", *gone) if gone else []
-        )
-        if deleted:
-            raise InTheWayError(deleted)
-
-    def _bring_forward(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
+    def _bring_forward(self, old: str, new: str, reason: str, taken: Sequence[str], changes: Sequence[Change]) -> None:
         private = self._private_index()
-        self._update_files(private, old, new, taken)
+        self._update_files(private, old, new, taken, changes)
         try:
             move(self.git, [Move(self.branch, new, old)], reason)
         except GitError as error:
@@ -158,34 +150,42 @@ class Checkout:
                 raise
             # What HEAD's reflog does not say, the guard would take for a move from outside, and undo.
             move(self.git, [Move("HEAD", new, new)], reason)
-        self._sync_files(old, new)
+        self._sync_files(changes)
 
-    def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str]) -> None:
+    def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str], changes: Sequence[Change]) -> None:
         """Bring files and private index from `old` to `new`, or refuse and write nothing where one is in the way.
 
-        Any other failure, such as a full disk, leaves the intent in place: the next start settles what was written.
+        What was written before any other failure, such as a full disk, is taken back: here, or else by the next start.
         """
         try:
             if taken:
                 private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
-            private.run("read-tree", "-m", "-u", old, new)
+            # Asked first: what is half-written could not be told from what a person did.
+            private.run("read-tree", "-n", "-m", "-u", old, new)
         except GitError as error:
-            blocking = self._unmerged(private) or self._blocking(private, old, new)
-            if not blocking:
-                raise
-            same = self._same_as(new, blocking)
-            if len(same) == len(blocking) and not set(same) <= set(taken):
-                move(self.git, self._noting([*taken, *same]), "these are the user's, too")
-                self._update_files(private, old, new, [*taken, *same])
-                return
-            self._forget()
-            raise InTheWayError([path for path in blocking if path not in same]) from error
+            self._refuse_or_take(private, old, new, taken, changes, error)
+            return
+        try:
+            private.run("read-tree", "-m", "-u", old, new)
+        except GitError:
+            with suppress(OrchestratorError, OSError):
+                self.settle()
+            raise
 
-    def _same_as(self, new: str, paths: Sequence[str]) -> list[str]:
-        """Return those of `paths` whose files hold what `new` has there already: nothing of them can be lost."""
-        there = entries(self.git, new, paths)
-        files = [path for path in paths if path in there and _is_plain(self.place.root / path)]
-        return [path for path, blob in zip(files, blob_ids(self.git, files), strict=True) if there[path].blob == blob]
+    def _refuse_or_take(
+        self, private: Git, old: str, new: str, taken: Sequence[str], changes: Sequence[Change], error: GitError
+    ) -> None:
+        """Say what is in the way of git; where all of it holds what is to be written, take it as the user's own."""
+        found = self._unmerged(private) or blocking(private, self.place.root, changes, old)
+        same = same_as(self.git, self.place.root, new, found)
+        if len(same) == len(found) and not set(same) <= set(taken):
+            move(self.git, self._noting([*taken, *same]), "these are the user's, too")
+            self._update_files(private, old, new, [*taken, *same], changes)
+            return
+        self._forget()
+        if len(same) == len(found):
+            raise error
+        raise InTheWayError([path for path in found if path not in same]) from error
 
     @property
     def _from(self) -> str:
@@ -238,7 +238,7 @@ class Checkout:
                 os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
             except FileExistsError as error:
                 if time.monotonic() > deadline + (_LIVING_PATIENCE if at_work(self.place) else 0.0):
-                    raise OrchestratorError(
+                    raise NotNowError(
                         f"another git process holds {lock}",
                         hint="let it finish, then: orchestrator run",
                         code=Exit.PRECONDITION,
@@ -254,18 +254,8 @@ class Checkout:
         """Return the paths of a merge that a person has not finished."""
         return sorted({record.split("\t", 1)[1] for record in private.records("ls-files", "-u", "-z")})
 
-    def _blocking(self, private: Git, old: str, new: str) -> list[str]:
-        """Return the paths of the advance that differ from `old` in the index or on disk."""
-        wanted = {change.path for change in differences(self.git, old, new)}
-        staged = private.records("diff-index", "--cached", "--name-only", "--no-renames", "-z", old, "--")
-        dirty = private.records("diff-files", "--name-only", "-z", "--")
-        present = private.records("ls-files", "-z", "--others", "--", ":/")
-        touched = set(staged) | set(dirty) | set(present)
-        return sorted(path for path in touched if any(_meets(path, other) for other in wanted))
-
-    def _sync_files(self, old: str, new: str) -> None:
+    def _sync_files(self, changes: Sequence[Change]) -> None:
         """Fsync what was checked out: git never does, and a power cut would leave the files empty."""
-        changes = differences(self.git, old, new)
         paths = [self.place.root / change.path for change in changes if change.mode not in {GONE, SYMLINK}]
         # Side by side they share the disk's waits: 1,000 files took 0.9 s one by one.
         with ThreadPoolExecutor(min(_SYNCS, len(paths) or 1)) as pool:
@@ -289,16 +279,33 @@ class Checkout:
                 self._forget()
             return None
         tip = resolve(self.git, self.branch) or old
-        changes = differences(self.git, old, new)
+        changes = [*self._unsettled(differences(self.git, old, new), tip, new)]
         theirs = set(self._noted())
-        mine = [change for change in changes if change.path not in theirs and self._is_ours(change)]
-        self._rewrite(tip, [change.path for change in changes], [change.path for change in mine])
+        paths = [change.path for change in changes if change.path not in theirs]
+        whole = {path for commit in (old, new) for path in same_as(self.git, self.place.root, commit, paths)}
+        mine = [change for change in changes if change.path in whole or self._is_ours(change, theirs)]
+        if changes:
+            self._rewrite(tip, [change.path for change in changes], [change.path for change in mine])
         make_durable(self.place.git_dir, self.branch)
         self._forget()
         return f"a landing was cut short: the checkout now shows {tip[:10]} ({len(mine)} files settled)"
 
-    def _is_ours(self, change: Change) -> bool:
+    def _unsettled(self, changes: Sequence[Change], tip: str, new: str) -> Iterator[Change]:
+        """Yield what was not brought to its end.
+
+        Once the branch has moved, that is what the index does not have: with the index, all was done, and whatever
+        differs now a person has changed since.
+        """
+        arrived = not self.git.attempt("merge-base", "--is-ancestor", new, tip).returncode
+        listed = self.git.records("diff-index", "--cached", "--name-only", "--no-renames", "-z", tip) if arrived else ()
+        behind = set(listed)
+        yield from (change for change in changes if not arrived or change.path in behind)
+
+    def _is_ours(self, change: Change, theirs: Collection[str]) -> bool:
+        """Whether what stands there was left by an advance, whole or in part, and is none of `theirs`."""
         path = self.place.root / change.path
+        if change.path in theirs:
+            return False
         if path.is_symlink():
             here = os.fsencode(path.readlink())
             return here in blobs(self.git, [str(change.blob), change.old.blob]).values()
@@ -316,13 +323,15 @@ class Checkout:
 
     def _rewrite(self, tip: str, paths: Sequence[str], mine: Sequence[str]) -> None:
         private = self._private_index()
-        listed = private.records("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", tip, "--", *paths)
-        there = {record.split("\t", 1)[1] for record in listed}
+        there = entries(self.git, tip, paths)
         gone = [path for path in paths if path not in there]
         private.run("update-index", "-z", "--force-remove", "--stdin", stdin=joined(gone))
+        listed = [f"{entry.mode} {entry.blob}\t{path}" for path, entry in there.items()]
         private.run("update-index", "-z", "--index-info", stdin=joined(listed))
         ours = [path for path in mine if path in there]
-        private.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=joined(ours))
+        right = set(same_as(self.git, self.place.root, tip, ours))
+        stale = [path for path in ours if path not in right]
+        private.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=joined(stale))
         for path in set(mine) & set(gone):
             (self.place.root / path).unlink(missing_ok=True)
         for path in ours:
@@ -339,14 +348,6 @@ def _is_torn(here: bytes, then: bytes) -> bool:
     starts = range(0, len(here), _BLOCK)
     blocks = ((here[n : n + _BLOCK], then[n : min(n + _BLOCK, len(here))]) for n in starts)
     return len(here) <= len(then) and all(block == wanted or not block.strip(b"\0") for block, wanted in blocks)
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
-
-
-def _meets(path: str, other: str) -> bool:
-    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
 
 
 def _sync(path: Path) -> None:

@@ -253,12 +253,12 @@ def blob_id(content: bytes, like: str) -> str:
     return sha(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
 
 
-def blob_ids(git: Git, paths: list[str]) -> list[str]:
-    """Write the files at `paths` into the object database, through the user's own filters; return their ids."""
+def blob_ids(git: Git, paths: list[str], *, keep: bool = True) -> list[str]:
+    """Return the ids of the files at `paths`, through the user's own filters; `keep` has git store what they hold."""
     if not paths:
         return []
     listing = b"".join(quoted(path) + b"\n" for path in paths)
-    return git.run("hash-object", "-w", "--stdin-paths", stdin=listing).decode().split()
+    return git.run("hash-object", *["-w"] * keep, "--stdin-paths", stdin=listing).decode().split()
 
 
 def quoted(path: str) -> bytes:

@@ -1,0 +1,113 @@
+"""What stands in a checkout where an advance must write: git refuses some of it, and writes over the rest unasked.
+
+git takes what it ignores for expendable, a missing file for an unchanged one, and a link in a folder's place for
+nothing. All of that is the user's.
+"""
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from orchestrator.repo.git import Git
+from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, Change, blob_ids, entries
+
+
+def unasked(git: Git, root: Path, changes: Sequence[Change], taken: Collection[str]) -> list[str]:
+    """Return what of the user's git would write over, or delete, without a word.
+
+    Args:
+        git: git at the checkout's top.
+        root: the checkout's top.
+        changes: what the advance changes.
+        taken: paths whose new content the user's own files already hold.
+    """
+    return sorted({*_deleted(git, root, changes), *_covered(git, root, changes, taken)})
+
+
+def _deleted(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
+    """Return the changed files that the user has deleted: to git, a missing file is an unchanged one."""
+    changed = [change.path for change in changes if GONE not in {change.mode, change.old.mode}]
+    gone = {path for path in changed if not os.path.lexists(root / path)}
+    # What a sparse checkout leaves out is missing, too.
+    return [path for path in git.records("diff-files", "--name-only", "-z") if path in gone] if gone else []
+
+
+def _covered(git: Git, root: Path, changes: Sequence[Change], taken: Collection[str]) -> Iterator[str]:
+    """Yield what would go because something else comes: files git ignores, folders of them, links to folders."""
+    going = {change.path for change in changes if change.mode == GONE}
+    walls: dict[str, str] = {"": ""}
+    there: list[Change] = []
+    for change in changes:
+        if change.mode in {GONE, GITLINK}:
+            continue
+        wall = _wall(root, change.path.rpartition("/")[0], going, walls)
+        if wall:
+            yield wall
+        elif change.old.mode == GONE and change.path not in taken and os.path.lexists(root / change.path):
+            there.append(change)
+    files = [change for change in there if not _is_folder(root / change.path)]
+    yield from (change.path for change in there if change not in files and not _is_going(root, change.path, going))
+    same = set(holding(git, root, {change.path: (change.mode, str(change.blob)) for change in files}))
+    yield from (change.path for change in files if change.path not in same)
+
+
+def _wall(root: Path, folder: str, going: Collection[str], known: dict[str, str]) -> str:
+    """Return what is no folder on the way to `folder` and does not go, empty for none; `known`: the answers so far."""
+    if folder not in known:
+        above = _wall(root, folder.rpartition("/")[0], going, known)
+        blocked = os.path.lexists(root / folder) and not _is_folder(root / folder) and folder not in going
+        known[folder] = above or (folder if blocked else "")
+    return known[folder]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_going(root: Path, folder: str, going: Collection[str]) -> bool:
+    """Whether all files in a folder go with this very advance."""
+    files = (item for item in (root / folder).rglob("*") if not _is_folder(item))
+    return all(str(item.relative_to(root)) in going for item in files)
+
+
+def blocking(git: Git, root: Path, changes: Sequence[Change], old: str) -> list[str]:
+    """Return the paths that differ from `old`, in the index of `git` or on the disk, where `changes` must write."""
+    wanted = {change.path for change in changes}
+    staged = git.records("diff-index", "--cached", "--name-only", "--no-renames", "-z", old, "--")
+    dirty = git.records("diff-files", "--name-only", "-z", "--")
+    present = git.records("ls-files", "-z", "--others", "--", ":/")
+    touched = {*staged, *dirty, *present, *_unseen(git, root, changes)}
+    return sorted(path for path in touched if any(_meets(path, other) for other in wanted))
+
+
+def _unseen(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
+    """Return the files that are not as they were although git was told not to look (`git update-index --help`)."""
+    before = {change.path: (change.old.mode, change.old.blob) for change in changes if _is_plain(root / change.path)}
+    known = {path: entry for path, entry in before.items() if entry[0] in {REGULAR, EXECUTABLE}}
+    return [*(known.keys() - set(holding(git, root, known)))]
+
+
+def holding(git: Git, root: Path, wanted: dict[str, tuple[str, str]]) -> list[str]:
+    """Return those paths of `wanted` (to mode and blob id) at which the files hold just that."""
+    files = [path for path, (mode, _) in wanted.items() if _is_plain(root / path) and mode == _mode(root / path)]
+    ids = blob_ids(git, files, keep=False)
+    return [path for path, blob in zip(files, ids, strict=True) if wanted[path][1] == blob]
+
+
+def same_as(git: Git, root: Path, commit: str, paths: Sequence[str]) -> list[str]:
+    """Return those of `paths` whose files hold what `commit` has there: nothing of them can be lost."""
+    there = entries(git, commit, paths) if paths else {}
+    return holding(git, root, {path: (there[path].mode, there[path].blob) for path in paths if path in there})
+
+
+def _mode(path: Path) -> str:
+    return EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else REGULAR
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _meets(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")

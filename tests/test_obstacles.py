@@ -1,0 +1,156 @@
+"""What is the user's and stands where a landing, or a restore, must write: it is named, and stays."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from harness import Repo
+
+IGNORED = ".agent.toml\n.orchestrator/\n"
+
+
+def project(repo: Repo, agent: str, *files: str, ignored: str = "") -> Repo:
+    repo.write(".gitignore", IGNORED + ignored)
+    repo.task("a: do a")
+    repo.spec("a", *files)
+    repo.shell_agent(agent)
+    repo.commit("a project")
+    return repo
+
+
+def refused(repo: Repo, *names: str) -> None:
+    said = repo.run("run", code=5)
+    assert f"uncommitted changes are in the way: {', '.join(names)}" in said.err
+    assert repo.landed() == []
+
+
+def test_a_file_that_git_ignores(repo: Repo) -> None:
+    project(repo, "echo template > .env; echo a > a.txt", ".env", "a.txt", ignored=".env\n")
+    repo.write(".env", "SECRET\n")
+    refused(repo, ".env")
+    assert repo.read(".env") == "SECRET\n"
+    assert not (repo.root / "a.txt").exists()
+
+
+def test_a_file_that_git_ignores_and_that_holds_the_same_already(repo: Repo) -> None:
+    project(repo, "echo template > .env", ".env", ignored=".env\n")
+    repo.write(".env", "template\n")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
+def test_the_hint_puts_it_away(repo: Repo) -> None:
+    project(repo, "echo template > .env", ".env", ignored=".env\n")
+    repo.write(".env", "SECRET\n")
+    refused(repo, ".env")
+    repo.git("stash", "push", "--all", "--", ".env")
+    repo.run("run")
+    assert repo.git("show", "stash@{0}^3:.env") == "SECRET"
+
+
+def test_a_folder_of_ignored_files_where_a_file_comes(repo: Repo) -> None:
+    project(repo, "echo agent > data", "data", ignored="data\n")
+    repo.write("data/deep/mine", "mine\n")
+    refused(repo, "data")
+    assert repo.read("data/deep/mine") == "mine\n"
+
+
+def test_ignored_files_in_a_folder_that_becomes_a_file(repo: Repo) -> None:
+    repo.write("d/a", "1\n")
+    project(repo, "rm -r d; echo f > d", "d", "d/", ignored="*.mine\n")
+    repo.write("d/x.mine", "mine\n")
+    refused(repo, "d")
+    (repo.root / "d/x.mine").unlink()
+    repo.run("run")
+    assert repo.read("d") == "f\n"
+
+
+def test_a_file_where_a_folder_comes(repo: Repo) -> None:
+    project(repo, "mkdir d; echo f > d/f", "d/f", ignored="d\n")
+    repo.write("d", "mine\n")
+    refused(repo, "d")
+    assert repo.read("d") == "mine\n"
+
+
+@pytest.mark.parametrize("agent", ["echo agent >> d/f", "echo agent > d/new"])
+def test_a_link_in_a_folders_place(repo: Repo, agent: str) -> None:
+    repo.write("d/f", "1\n")
+    project(repo, agent, "d/")
+    (repo.root / "d").rename(repo.root.parent / "elsewhere")
+    (repo.root / "d").symlink_to(repo.root.parent / "elsewhere")
+    refused(repo, "d")
+    assert (repo.root / "d").is_symlink()
+
+
+@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
+def test_an_edit_that_git_was_told_not_to_look_at(repo: Repo, flag: str) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo agent >> a.txt", "a.txt")
+    repo.write("a.txt", "1\nmine\n")
+    repo.git("update-index", flag, "a.txt")
+    before = repo.git("ls-files", "-v", "a.txt")
+    for _ in range(2):
+        refused(repo, "a.txt")
+    assert (repo.read("a.txt"), repo.git("ls-files", "-v", "a.txt")) == ("1\nmine\n", before)
+
+
+def test_what_a_restore_would_bring_back_over_a_file_that_is_ignored_by_now(repo: Repo) -> None:
+    repo.write(".env", "old\n")
+    project(repo, "echo 1 > a.txt", "a.txt")
+    repo.run("run")
+    repo.git("rm", "-q", "--cached", ".env")
+    repo.write(".gitignore", f"{IGNORED}.env\n")
+    repo.commit("untrack")
+    repo.write(".env", "SECRET\n")
+    said = repo.run("restore", "2", code=5)
+    assert "in the way: .env" in said.err
+    assert repo.read(".env") == "SECRET\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
+def test_a_landing_that_cannot_write_says_why_and_goes_on_later(repo: Repo) -> None:
+    repo.write("src/f", "1\n")
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 >> src/f; echo 2 >> a.txt", "src/f", "a.txt")
+    (repo.root / "src").chmod(0o555)
+    try:
+        said = unprivileged(repo, "run")
+        assert (said.returncode, "src/f" in said.stderr, "Permission denied" in said.stderr) == (1, True, True)
+        assert repo.git("status", "--short") == ""
+    finally:
+        (repo.root / "src").chmod(0o755)
+    repo.run("run")
+    assert (repo.read("src/f"), repo.landed(), repo.git("status", "--short")) == ("1\n2\n", ["a"], "")
+    assert repo.git("log", "--format=%an", "--grep=^edit:") == ""
+
+
+def unprivileged(repo: Repo, *argv: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program as somebody whom a read-only folder stops."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*drop, sys.executable, "-m", "orchestrator", *argv]
+    return subprocess.run(command, cwd=repo.root, env=repo.env, capture_output=True, text=True, check=False)
+
+
+def test_an_edit_made_after_a_kill_at_the_very_end_of_a_landing(repo: Repo) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 >> a.txt; echo 3 >> a.txt", "a.txt")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.once_before_git("orchestrator: settled", "kill -9 $PPID")
+    repo.run("run", code=-9)
+    assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")
+    repo.write("a.txt", "1\n2\n")  # what half a write of the landing could have left, too
+    repo.run("run")
+    assert repo.read("a.txt") == "1\n2\n"
+
+
+def test_a_landing_of_many_files_that_was_cut_short_is_settled(repo: Repo) -> None:
+    """The system takes a quarter of the stack for the arguments of a process, which more names than fit."""
+    project(repo, "mkdir long; seq -f 'long/%0200.0f' 1400 | xargs touch", "long/")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.once_before_git("orchestrator: land", "kill -9 $PPID")
+    repo.run("run", code=-9)
+    command = f"ulimit -s 1024; exec {sys.executable} -m orchestrator run"
+    subprocess.run(["sh", "-c", command], cwd=repo.root, env=repo.env, capture_output=True, check=True)
+    assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")
