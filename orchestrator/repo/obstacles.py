@@ -90,7 +90,7 @@ def _unseen(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
 
 def holding(git: Git, root: Path, wanted: dict[str, tuple[str, str]]) -> list[str]:
     """Return those paths of `wanted` (to mode and blob id) at which the files hold just that."""
-    files = [path for path, (mode, _) in wanted.items() if _is_plain(root / path) and mode == _mode(root / path)]
+    files = [path for path, (mode, _) in wanted.items() if _is_plain(root / path) and mode == mode_of(root / path)]
     ids = blob_ids(git, files, keep=False)
     return [path for path, blob in zip(files, ids, strict=True) if wanted[path][1] == blob]
 
@@ -101,7 +101,8 @@ def same_as(git: Git, root: Path, commit: str, paths: Sequence[str]) -> list[str
     return holding(git, root, {path: (there[path].mode, there[path].blob) for path in paths if path in there})
 
 
-def _mode(path: Path) -> str:
+def mode_of(path: Path) -> str:
+    """Return git's mode for the file at `path`."""
     return EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else REGULAR
 
 

@@ -10,6 +10,7 @@ from orchestrator.repo.trees import Entry, blobs, entries
 from orchestrator.steps.dirt import DOCUMENTS
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
+from orchestrator.steps.take_in import unstage
 from orchestrator.workspace import read_own, write_durably
 
 _KEPT = "replaced"
@@ -43,7 +44,7 @@ def rebuild(project: Project) -> Rebuilt:
         written.append(path)
     if written:
         # A staged deletion would stand in the way of the next landing.
-        project.git.attempt("--literal-pathspecs", "reset", "--quiet", "HEAD", "--", *written)
+        unstage(project.git, written)
     return Rebuilt(tuple(written), tuple(kept))
 
 

@@ -8,11 +8,13 @@ from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
-from orchestrator.errors import DocumentError
-from orchestrator.repo.checkout import BranchMovedError
+from orchestrator.errors import DocumentError, Exit
+from orchestrator.plaintext import one_line
+from orchestrator.repo.checkout import BranchMovedError, NotNowError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
-from orchestrator.repo.git import Git
+from orchestrator.repo.git import Git, joined
 from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.obstacles import mode_of
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.contradictions import (
     refuse_contradictions,
@@ -42,9 +44,16 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Edits:
-    """What a person changed of the documents since the last commit: path to bytes, and the paths they deleted."""
+    """What a person changed of the documents since the last commit.
+
+    Attributes:
+        written: path to bytes.
+        ids: the blob id of each of those.
+        deleted: the paths they deleted.
+    """
 
     written: dict[str, bytes]
+    ids: dict[str, str]
     deleted: tuple[str, ...]
 
 
@@ -52,15 +61,21 @@ def edits(project: Project, paths: Sequence[str] | None = None) -> Edits:
     """Return the documents whose files differ from HEAD, as git itself would store them.
 
     `paths` are those that may differ, where git has said so already.
+
+    Raises:
+        NotNowError: one is being saved at this very moment.
     """
     git = project.git
     paths = look(git).documents if paths is None else paths
     there = {path: data for path in paths if (data := read_own(project.place.root, path)) is not None}
     committed = entries(git, "HEAD", paths) if paths else {}
     ids = dict(zip(there, blob_ids(git, list(there)), strict=True))
-    changed = [path for path, blob in ids.items() if path not in committed or committed[path].blob != blob]
+    changed = {path: blob for path, blob in ids.items() if path not in committed or committed[path].blob != blob}
+    for path in changed:
+        if read_own(project.place.root, path) != there[path]:
+            raise NotNowError(f"{path} is being saved", hint="orchestrator run", code=Exit.PRECONDITION)
     gone = [path for path in paths if path not in there and path in committed]
-    return Edits({path: there[path] for path in changed}, tuple(gone))
+    return Edits({path: there[path] for path in changed}, changed, tuple(gone))
 
 
 def restore_deleted(project: Project, found: Edits) -> list[str]:
@@ -75,7 +90,7 @@ def restore_deleted(project: Project, found: Edits) -> list[str]:
         write_durably(project.place.root / path, contents[f"HEAD:{path}"])
         project.say("restored", path=path)
     if back:
-        project.git.run("reset", "-q", "--", *back)  # a staged deletion, too, is taken back
+        unstage(project.git, back)
     return back
 
 
@@ -111,12 +126,14 @@ def _taken(project: Project, paths: Sequence[str] | None) -> str | None:
     old = project.checkout.tip()
     by_hand, workflow, phase = _check(project, old, found)
     paths = [*found.written, *gone]
-    ids = dict(zip(found.written, blob_ids(project.git, list(found.written)), strict=True))
-    changes = [Change(path, GONE, "") for path in gone] + [Change(path, REGULAR, blob) for path, blob in ids.items()]
+    modes = _modes(project, list(found.ids))
+    changes = [Change(path, GONE, "") for path in gone]
+    changes += [Change(path, mode, found.ids[path]) for path, mode in modes.items()]
     who = person(project)
-    pairs = [("Edited", path) for path in paths[:20]]
+    named = [one_line(path) for path in paths]  # a name need not be text
+    pairs = [("Edited", path) for path in named[:20]]
     pairs += [("Task", task) for task in by_hand] + ([("Approved-by", who)] if by_hand else [])
-    subject = f"edit: {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")  # noqa: PLR2004
+    subject = f"edit: {', '.join(named[:3])}" + (f" and {len(named) - 3} more" if len(named) > 3 else "")  # noqa: PLR2004
     text = message(subject, _body(by_hand), pairs, Facts(workflow, phase, None, project.lock.epoch))
     draft = Draft(text, tuple(changes), project.clock.now(), parent=old, author=who)
     commit = build(project.git, project.checkout.objects, CANDIDATE, [draft])[0]
@@ -177,9 +194,34 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
         before = blobs(project.git, [f"{old}:{STATE}"]).get(f"{old}:{STATE}")
         refuse_early_completion(state, State.parse(before, STATE) if before else None, plan, known.landed)
     by_hand = ticked_by_hand(todo, known.landed)
-    refuse_waiting(todo, waiting(project.register.of, known, by_hand))
+    refuse_waiting(todo, waiting(project.register.of, known, _not_in(project.git, old, by_hand)))
     phase = state.phase if state else plan.phases[0]
     return by_hand, known.workflow or project.place.root.name, phase
+
+
+def _not_in(git: Git, commit: str, ticks: Sequence[str]) -> list[str]:
+    """Return those of `ticks` that `commit` does not have: what is committed, a person has answered for."""
+    read = blobs(git, [f"{commit}:{TODO}"] if ticks else [])
+    try:
+        before = Todo.parse(read[f"{commit}:{TODO}"], TODO).ticked
+    except (KeyError, DocumentError):
+        before = frozenset()
+    return [task for task in ticks if task not in before]
+
+
+def _modes(project: Project, paths: Sequence[str]) -> dict[str, str]:
+    """Return the mode of each file as git sees it: where it may not go by the disk, as it was."""
+    said = project.git.attempt("config", "--type=bool", "--default=true", "core.fileMode").stdout.strip()
+    if said == b"true":
+        return {path: mode_of(project.place.root / path) for path in paths}
+    before = entries(project.git, "HEAD", paths)
+    return {path: before[path].mode if path in before else REGULAR for path in paths}
+
+
+def unstage(git: Git, paths: Sequence[str]) -> None:
+    """Take back what is staged of `paths`, a deletion above all, unless somebody's git is at it."""
+    listing = ("--pathspec-from-file=-", "--pathspec-file-nul")
+    git.attempt("--literal-pathspecs", "reset", "--quiet", *listing, stdin=joined(paths))
 
 
 def _known(git: Git, commit: str) -> Ledger:

@@ -171,7 +171,7 @@ def _refused(sources: Sources, now: Situation) -> str:
         stated = now.state if state is None else State.parse(state, STATE)
         plan = planning.build(tasks, now.plan.specs, sources.phases or phases_in(stated), TODO, marked={})
         refuse_contradictions(tasks, stated, plan, now.ledger.landed)
-        by_hand = ticked_by_hand(tasks, now.ledger.landed)
+        by_hand = [task for task in ticked_by_hand(tasks, now.ledger.landed) if task not in now.todo.ticked]
         refuse_waiting(tasks, waiting(lambda task: load(sources.git, task), now.ledger, by_hand))
     except OrchestratorError as error:
         return f"{error} ({error.hint})"
