@@ -159,3 +159,13 @@ def test_a_gate_is_known_from_the_history_alone(waiting: Repo) -> None:
     waiting.run("approve", "1")
     waiting.run("run")
     assert sorted(waiting.landed()) == ["add", "tax"]
+
+
+def test_an_approval_that_was_taken_back_with_git_is_none(waiting: Repo) -> None:
+    shown = waiting.git("rev-parse", "HEAD")
+    waiting.run("approve", "1")
+    waiting.write(".agent.toml", '[[attempt]]\nexit = "failed"\n')
+    waiting.run("run", code=1)
+    waiting.git("reset", "-q", "--hard", shown)
+    assert "waits for approval" in waiting.run("status").out
+    waiting.run("run", code=3)

@@ -85,3 +85,28 @@ def test_what_landed_later_is_not_in_the_ledger_before() -> None:
     before = NOTHING.with_landed({"t1": "a"}, 1, "")
     after = before.with_landed({"t2": "b"}, 2, "")
     assert (dict(NOTHING.landed), dict(before.landed), dict(after.landed)) == ({}, {"t1": "a"}, {"t1": "a", "t2": "b"})
+
+
+def test_what_is_remembered_of_a_commit_that_is_gone_or_ahead_is_not_believed(repo: Repo) -> None:
+    git, second = committed(repo, "a: one\n\nTask: a\nCheckpoint: 0001", "b: two\n\nTask: b\nCheckpoint: 0002")
+    ahead = (second, ledger(git, second))
+    assert [*ledger(git, repo.git("rev-parse", f"{second}^"), ahead).landed] == ["a"]
+    assert [*ledger(git, second, ("0" * 39 + "1", NOTHING)).landed] == ["a", "b"]
+
+
+def test_a_remembered_commit_that_git_has_thrown_away_stops_nothing(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a", "b: for a person")
+    repo.spec("b", "b.txt", more="\n**Agent**: person\n")
+    repo.shell_agent("for f; do echo agent > $f; done")
+    repo.commit("a project")
+    repo.run("run", code=None)
+    repo.write("notes.txt", "1\n")
+    repo.commit("work in progress")
+    repo.run("run", code=None)
+    repo.git("commit", "-q", "--amend", "-m", "notes")
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "-q", "--prune=now")
+    for verb in ("status", "brief"):
+        repo.run(verb)
+    repo.run("run", code=3)

@@ -149,7 +149,7 @@ def ledger(git: Git, tip: str, known: tuple[str, Ledger] | None = None) -> Ledge
     """
     if known is not None and known[0] == tip:
         return known[1]
-    if known is not None:
+    if known is not None and git.look_up([known[0]])[0] is not None:  # gc may have taken it
         fresh = list(walk(git, tip, "--reverse", "--topo-order", f"^{known[0]}"))
         if _continues(known[0], fresh) and not reverts(git, tip, f"^{known[0]}"):
             return _fold(fresh, {}, known[1])
@@ -157,9 +157,9 @@ def ledger(git: Git, tip: str, known: tuple[str, Ledger] | None = None) -> Ledge
 
 
 def _continues(commit: str, later: Sequence[Entry]) -> bool:
-    """Whether `later` are one line of commits, the first of which stands on `commit`."""
+    """Whether `later` are one line of commits, the first of which stands on `commit`; none are a way back from it."""
     parents = [commit, *(entry.commit for entry in later[:-1])]
-    return all(entry.parents == (parent,) for entry, parent in zip(later, parents, strict=False))
+    return bool(later) and all(entry.parents == (parent,) for entry, parent in zip(later, parents, strict=False))
 
 
 def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before: Ledger) -> Ledger:
