@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -186,3 +188,43 @@ def test_processes_that_outlive_a_killed_leader_are_ended_at_the_next_start(repo
     repo.run("run")
     assert not alive(pidfile.read_text().strip())
     assert sorted(repo.landed()) == ["a", "b", "c"]
+
+
+def test_a_service_that_is_older_than_the_run_is_left_alone(repo: Repo) -> None:
+    """A script starts it, and then becomes the run: to the system it is the run's own child."""
+    repo.write("ok", "")
+    two_phases(repo)
+    pidfile = repo.root.parent / "pid"
+    run = f"setsid sh -c 'echo $$ > {pidfile}; exec sleep 300' >/dev/null 2>&1 & exec {sys.executable} -m orchestrator run"
+    subprocess.run(["sh", "-c", run], cwd=repo.root, env=repo.env, capture_output=True, check=True)
+    service = pidfile.read_text().strip()
+    assert alive(service)
+    os.kill(int(service), signal.SIGTERM)
+
+
+LOCKED = {"HEAD.lock": "", "packed-refs.new": "", "refs/heads/main.lock": ""}
+
+
+@pytest.mark.parametrize("neighbour", ["gitui", "git"])
+def test_git_that_was_started_after_a_kill_owns_none_of_its_locks(repo: Repo, neighbour: str) -> None:
+    repo.write("ok", "")
+    two_phases(repo)
+    for name in LOCKED:
+        lock = repo.write(f".git/{name}", "")
+        os.utime(lock, (time.time() - 60, time.time() - 60))
+    gitui = shutil.copy(shutil.which("sleep") or "", repo.root.parent / "gitui")
+    argv = [str(gitui), "60"] if neighbour == "gitui" else ["git", "cat-file", "--batch"]
+    with subprocess.Popen(argv, cwd=repo.root, env=repo.env, stdin=subprocess.PIPE) as living:
+        repo.run("run")
+        living.terminate()
+    assert sorted(repo.landed()) == ["a", "b", "c"]
+    assert not [name for name in LOCKED if (repo.root / ".git" / name).exists()]
+
+
+def test_git_that_may_own_a_lock_keeps_it(repo: Repo) -> None:
+    two_phases(repo)
+    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo.root, env=repo.env, stdin=subprocess.PIPE) as living:
+        lock = repo.write(".git/packed-refs.lock", "")
+        repo.run("run", code=None)
+        assert lock.exists()
+        living.terminate()

@@ -39,6 +39,7 @@ class Live:
     """The runs of this process, by pid; shared by every thread that starts one."""
 
     adopts: bool = False
+    _first: float | None = None  # when the first run was started, in the units of `Process.started`
     _runs: dict[int, Run] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,6 +67,7 @@ class Live:
             row = table.read(popen.pid)
             run = Run(popen, token, cwd, row.started if row else 0)
             self._runs[popen.pid] = run
+            self._first = run.started if self._first is None else self._first
             return run
 
     def forget(self, run: Run) -> None:
@@ -82,16 +84,19 @@ class Live:
         """The orphans left to this process that `run`, or a run that has ended, must have made.
 
         Other doors keep their children in this process's own session (`process_group=0` is enough against
-        Ctrl-C), so a child of ours in a foreign session that no run started is an agent's orphan.
+        Ctrl-C), so a child of ours in a foreign session that no run started is an agent's orphan: unless it is older
+        than every run, as are the services of a script that ends in `exec orchestrator run`.
         """
-        if not self.adopts:
+        first = self._first
+        if not self.adopts or first is None:
             return []
         # After `rows` was read: a run started since then is not in them.
         others = self.others(run)
         spared = {run.pid, *(other.pid for other in others)}
         me, session = os.getpid(), os.getsid(0)
         adopted = (row for row in rows.values() if row.parent == me and row.session != session)
-        return [row for row in adopted if row.pid not in spared and _belongs(row, run, others)]
+        young = (row for row in adopted if row.started >= first and row.pid not in spared)
+        return [row for row in young if _belongs(row, run, others)]
 
 
 def _belongs(row: Process, run: Run, others: Sequence[Run]) -> bool:

@@ -1,5 +1,6 @@
 """What a kill leaves behind in `.git`: lock and temporary files, removed only when no living git can own them."""
 
+import math
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from orchestrator.repo.worktrees import remove_tree
 
 _OUR_KEEP = b"fast-import"  # a person's own says something else
 _PATIENCE = 2.0  # seconds for a person's own git to finish
+_TICK = 2.0  # seconds by which a process may be older than the system says
 
 
 def stale_locks(place: Place) -> list[Path]:
@@ -17,18 +19,31 @@ def stale_locks(place: Place) -> list[Path]:
     a person's works in the repository, after a short wait for it, all are left alone.
     """
     deadline = time.monotonic() + _PATIENCE
-    while _locks(place) and at_work(place) and time.monotonic() < deadline:
-        time.sleep(0.1)
     found = abandoned(place)
+    while len(found) < len(_locks(place)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        found = abandoned(place)
     for lock in found:
         lock.unlink(missing_ok=True)
     return found
 
 
 def abandoned(place: Place) -> list[Path]:
-    """Return git's lock files that no living git can own. Reads only; the caller knows that no leader is at work."""
+    """Return git's lock files that no living git can own: all of those were started later.
+
+    Reads only; the caller knows that no leader is at work.
+    """
     found = _locks(place)
-    return [] if not found or at_work(place) else found
+    oldest = min(_at_work(place), default=math.inf) if found else math.inf
+    return [lock for lock in found if _written(lock) < oldest - _TICK]
+
+
+def _written(lock: Path) -> float:
+    """Return when a lock file was written, in seconds of the wall clock; infinity for one that has just gone."""
+    try:
+        return lock.lstat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def temporary_files(place: Place, since: float) -> int:
@@ -38,6 +53,7 @@ def temporary_files(place: Place, since: float) -> int:
     """
     objects = place.git_dir / "objects"
     leftovers = [*objects.glob("??/tmp_obj_*"), *objects.glob("pack/tmp_*"), *objects.glob("tmp_objdir-*")]
+    leftovers += objects.glob("pack/.tmp-*")
     leftovers += place.git_dir.glob("fast_import_crash_*")
     # For a moment each pack of fast-import's has one; left there, that pack is never joined with others.
     # A full disk, or a power cut, may leave the beginning of its word alone.
@@ -55,18 +71,26 @@ def temporary_files(place: Place, since: float) -> int:
 
 def at_work(place: Place) -> bool:
     """Whether a git process of anybody's works in this repository, or in a worktree of it."""
+    return bool(_at_work(place))
+
+
+def _at_work(place: Place) -> list[float]:
+    """Return when each git that works here was started, in seconds of the wall clock; daemons hold no locks."""
     import psutil  # noqa: PLC0415 - 20 ms that only a healing start pays
 
     places = [place.root, *(target for _admin, target in _worktrees(place))]
-    for process in psutil.process_iter(["name", "cwd"]):
-        name, cwd = process.info["name"] or "", process.info["cwd"]
-        if name.startswith("git") and cwd and any(Path(cwd).is_relative_to(folder) for folder in places):
-            return True
-    return False
+    found = []
+    for process in psutil.process_iter(["name", "cwd", "cmdline", "create_time"]):
+        name, cwd, words = process.info["name"] or "", process.info["cwd"], process.info["cmdline"] or []
+        own = (name == "git" or name.startswith("git-")) and not any(word.endswith("--daemon") for word in words)
+        if own and cwd and any(Path(cwd).is_relative_to(folder) for folder in places):
+            found.append(process.info["create_time"])
+    return found
 
 
 def _locks(place: Place) -> list[Path]:
     found = [path for path in place.git_dir.glob("*.lock") if path.name != "orchestrator.lock"]
+    found += place.git_dir.glob("packed-refs.new")  # it has a lock, and is one: git makes no other beside it
     for folder in ("refs", "logs"):
         found += (place.git_dir / folder).rglob("*.lock")
     for admin, target in _worktrees(place):
