@@ -110,6 +110,27 @@ def check_resumed(repo: Repo, finished: Repo) -> None:
     assert not repo.git("for-each-ref", "refs/heads/orchestrator", "refs/orchestrator/advance")
 
 
+@pytest.mark.parametrize("part", points()[::2])
+def test_killed_anywhere_what_setup_made_is_no_change_of_the_agents(tmp_path: Path, part: float) -> None:
+    """Setup leaves a file that git does not ignore: nobody is sent back for it, and a finished attempt lands as it is."""
+    repo = Repo(tmp_path / "repo").init()
+    runs = tmp_path / "runs"
+    repo.task("one: One")
+    repo.spec("one", "a.txt")
+    repo.shell_agent(f"echo $ORCHESTRATOR_ATTEMPT >> {runs}; echo new > a.txt", more='setup = "echo x > made.lock"\n')
+    repo.commit("a project")
+    whole, count = copied_dirty(repo, tmp_path / "whole"), tmp_path / "count"
+    assert kill_at(whole, 0, count) == 0
+    runs.unlink()
+    assert kill_at(repo, 1 + int(part * int(count.read_text()))) in {-signal.SIGKILL, 0}
+    ended = [*repo.root.glob(".orchestrator/attempts/**/ended.json")]
+    said = repo.run("run")
+    assert "sent back" not in said.err
+    assert repo.read("a.txt") == "new\n"
+    assert "made.lock" not in repo.git("ls-tree", "--name-only", "HEAD")
+    assert len(runs.read_text().split()) == 1 or not ended
+
+
 EDITS = {
     "a document": ("TODO.md", ("checkpoint", "-m", "now")),
     "code": ("src/a.txt", ("task", "done", "a")),

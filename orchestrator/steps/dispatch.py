@@ -98,9 +98,9 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         project.say("attempt.paused", order.task, order.number, failure=Failure.INTERRUPTED, why="it had not begun")
         return None
     begun = project.guard.clock()
-    if order.agent.resumes and not kept:
-        # What setup made is no change of the agent's; without setup all that is not the base's is.
-        write_whole(folder / _READY, json.dumps(ground.known if project.config.setup else None).encode())
+    if not kept and (order.agent.resumes or not ground.again):
+        # What setup made is no change of the agent's, nor after a kill; without setup all that is not the base's is.
+        write_whole(folder / _READY, json.dumps(None if ground.again else ground.known).encode())
     answer = order.agent.run(
         _assignment(project, order, folder, ground.path),
         cancel=cancel,
@@ -154,10 +154,14 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
 
 def _ground_again(project: Project, order: Order) -> _Ground:
     """Return the worktree of an attempt that goes on."""
-    held = json.loads((project.folders.attempt(order.task, order.number) / _READY).read_bytes())
-    known = None if held is None else {path: tuple(mark) for path, mark in held.items()}
+    known = _known(project.folders.attempt(order.task, order.number))
     named = {file.path for file in order.spec.files}
     return _Ground(project.folders.worktrees / order.name, known, named, hidden=order.hidden)
+
+
+def _known(folder: Path) -> dict[str, Mark] | None:
+    """Return the files that setup and git had made before the agent began; None where git alone had."""
+    return {path: tuple(mark) for path, mark in _facts(folder / _READY).items()} or None
 
 
 def _write_order(folder: Path, order: Order) -> None:
@@ -167,6 +171,7 @@ def _write_order(folder: Path, order: Order) -> None:
         "agent": order.agent.name,
         "hidden": order.hidden,
         "must_change": order.agent.must_change,
+        "resumes": order.agent.resumes,
         "boot": boot_id(),
     }
     text = render.text(
@@ -326,8 +331,8 @@ def _kept(project: Project, task: str, number: int) -> Mapping[str, Any]:
     folder = project.folders.attempt(task, number)
     there = (project.folders.worktrees / f"{task}-{number}" / ".git").exists() and (folder / _READY).exists()
     facts = _facts(folder / _ORDER) if there else {}
-    known = facts.get("boot") == boot_id() and not _facts(folder / _ENDED)
-    return facts if known and not project.register.knows(task, number) else {}
+    able = facts.get("resumes", True) and facts.get("boot") == boot_id() and not _facts(folder / _ENDED)
+    return facts if able and not project.register.knows(task, number) else {}
 
 
 def goes_on(project: Project, task: str, number: int) -> bool:
@@ -362,14 +367,14 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
         return None
     must_change = bool(facts.get("must_change"))
     origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]), must_change)
-    ground = _Ground(worktree, hidden=facts.get("hidden", ()))
+    ground = _Ground(worktree, _known(folder), hidden=facts.get("hidden", ()))
     return _recorded(project, origin, _read_answer(folder), ground)
 
 
 def _facts(path: Path) -> dict[str, Any]:
     """Return what a file of ours says; nothing where it is missing, or was torn by a power cut."""
     try:
-        return dict(json.loads(path.read_bytes()))
+        return dict(json.loads(path.read_bytes()) or {})
     except (FileNotFoundError, ValueError):
         return {}
 
