@@ -339,6 +339,31 @@ def test_the_progress_of_a_plan_that_is_over_makes_room_for_the_next_and_a_perso
     assert [line for line in progress.split("\n") if line] == [*mine, "- [x] next: another plan"]
 
 
+def test_a_persons_lines_of_the_state_file_stay_whatever_they_look_like(repo: Repo) -> None:
+    """A blocking issue that begins with a word in backquotes, a decision that ends in one: neither is of a task."""
+    names = [f"t{number:02}" for number in range(3)]
+    repo.task(*(f"{name}: Do {name}" for name in names))
+    for name in names:
+        repo.spec(name, f"{name}.txt")
+    said = "\n".join(f"- decided {number}" for number in range(20))
+    repo.write("answer.md", f"## Result: done\n\n**Status**: Complete\n\n**Decisions**:\n{said}\n\n**Issues**: None\n")
+    repo.shell_agent('cp answer.md "$ORCHESTRATOR_RESULT"; echo x > "$1"', more="[limits]\njobs = 1\n")
+    repo.commit("a project")
+    repo.run("checkpoint", "-m", "plan")
+    key, api = "- `deploy-key`: Ann must create it before Friday", "- We keep the API as it is (see `docs/api.md`)"
+    gone = "- `old`: dead letter (deterministic: no); `orchestrator dlq show old`"
+    state = repo.read("workflow-state.md").replace(
+        "## Blocking Issues\n\n(none)", f"## Blocking Issues\n\n{key}\n{gone}"
+    )
+    repo.write("workflow-state.md", f"{state.rstrip()}\n{api}\n")
+    repo.run("run")
+    after = repo.read("workflow-state.md").split("\n")
+    assert key in after
+    assert api in after
+    assert gone not in after
+    assert sum(line.endswith("`)") and line != api for line in after) == 40
+
+
 def test_a_run_from_a_folder_below_takes_in_edits_of_every_document(repo: Repo) -> None:
     slow_project(repo, seconds=0)
     repo.run("run")

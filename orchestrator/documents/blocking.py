@@ -1,7 +1,7 @@
 """The blocking issues of workflow-state.md: the program's ``- `key`: text`` lines among a person's."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from orchestrator.documents import edits
@@ -15,7 +15,7 @@ _OURS: Final = re.compile(r"`([^`]+)`:[ \t]*")
 
 
 class Blocking(NamedTuple):
-    """One issue; `key` is "" for a person's own line."""
+    """One issue; `key` is "" where the line has none: then it is a person's own."""
 
     key: str
     text: str
@@ -31,16 +31,17 @@ def read(text: Text) -> tuple[Blocking, ...]:
     )
 
 
-def write(text: Text, entries: Mapping[str, str]) -> Text:
-    """These entries instead of the program's own; `(none)` stands exactly when the list is empty."""
+def write(text: Text, entries: Mapping[str, str], ours: Callable[[Blocking], bool]) -> Text:
+    """These entries instead of the program's own (`ours` says which); `(none)` stands when the list is empty, only."""
     lines = {one_line(key): f"- `{one_line(key)}`: {one_line(words)}" for key, words in entries.items()}
     if text.section(_NAME) is None:
         return edits.append_section(text, f"## {_NAME}", list(lines.values()) or [_NONE])
-    known = {issue.key: issue for issue in read(text) if issue.key}
+    own = [issue for issue in read(text) if issue.key and ours(issue)]
+    known = {issue.key: issue for issue in own}
     kept = {known[key].line: line for key, line in lines.items() if key in known}
     changed = {number: line for number, line in kept.items() if text.line(number).strip() != line}
     text = edits.replace(text, changed)
-    text = edits.remove(text, [issue.line for issue in read(text) if issue.key and issue.line not in kept])
+    text = edits.remove(text, [issue.line for issue in own if issue.line not in kept])
     return _with_none(_appended(text, [line for key, line in lines.items() if key not in known]))
 
 

@@ -121,9 +121,9 @@ class State:
         """The program's own items (`ours` says which) replaced by these; a person's lines stay."""
         return self._with(write_progress(self.text, items, ours))
 
-    def with_blocking(self, entries: Mapping[str, str]) -> "State":
-        """The program's own entries replaced by these; a person's lines stay."""
-        return self._with(write_blocking(self.text, entries))
+    def with_blocking(self, entries: Mapping[str, str], ours: Callable[[Blocking], bool]) -> "State":
+        """The program's own entries (`ours` says which) replaced by these; a person's lines stay."""
+        return self._with(write_blocking(self.text, entries, ours))
 
     def with_decisions(self, lines: Sequence[str], ours: Callable[[str], bool], keep: int) -> "State":
         """More decisions at the end of the log; of the program's own (`ours` says which) only the last `keep` stay."""

@@ -1,5 +1,6 @@
 """What the next commit says: TODO, state, result and checkpoint as they are after one more thing happened. Pure."""
 
+import re
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -8,15 +9,17 @@ from orchestrator import plan as planning
 from orchestrator import policy, render
 from orchestrator.clock import stamp
 from orchestrator.documents import task_id
-from orchestrator.documents.state import PhaseRow, PhaseStatus, Progress, State
+from orchestrator.documents.state import Blocking, PhaseRow, PhaseStatus, Progress, State
 from orchestrator.documents.todo import Mark, Task, Todo
 from orchestrator.plaintext import one_line
 from orchestrator.plan import BLOCKED, COMPLETE, Plan, Standing
+from orchestrator.steps.issues import is_worded_here
 from orchestrator.steps.standing import CHECKPOINTS, STATE, TODO, stated_phase
 from orchestrator.steps.tally import Tally
 
 _AHEAD = 8  # tasks that progress, checkpoints and timelines name: as many as landed last
 _DECISIONS = 40  # lines of the decisions log that are the program's; older ones live in the results
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d: .* \(`[^`]+`\)")
 _SHORT = 10
 
 
@@ -153,11 +156,16 @@ def _state(chapter: Chapter, happened: Happened, phase: str, *, checkpoint: bool
         state = state.with_field("Last checkpoint", stamp(chapter.now))
     state = state.with_phase_rows(_rows(chapter, phase))
     state = state.with_progress(_progress(chapter, phase), lambda item: _is_ours(chapter, item))
-    state = state.with_blocking(chapter.blocked)
+    state = state.with_blocking(chapter.blocked, lambda issue: _is_issue_of_ours(chapter, issue))
     decided = [
         f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed or happened.slug}`)" for line in happened.decisions
     ]
-    return state.with_decisions(decided, lambda words: words.endswith("`)"), _DECISIONS) if decided else state
+    return state.with_decisions(decided, is_logged_here, _DECISIONS) if decided else state
+
+
+def is_logged_here(decision: str) -> bool:
+    """Whether the program wrote a line of the decisions log: it begins with a moment and ends with a task's name."""
+    return _LOGGED.fullmatch(decision) is not None
 
 
 def _rows(chapter: Chapter, phase: str) -> list[PhaseRow]:
@@ -192,6 +200,11 @@ def label(task: Task) -> str:
 def _is_ours(chapter: Chapter, item: Progress) -> bool:
     """Whether the program wrote a line: also one of what landed and left the plan, or the file would always grow."""
     return owner(chapter.plan, item.title, chapter.ever if item.done else ()) is not None
+
+
+def _is_issue_of_ours(chapter: Chapter, issue: Blocking) -> bool:
+    """Whether the program wrote a blocking issue: of a task that is or was one, or in words that only it uses."""
+    return issue.key in chapter.plan.tasks or issue.key in chapter.ever or is_worded_here(issue)
 
 
 def owner(plan: Plan, words: str, ever: Container[str]) -> str | None:

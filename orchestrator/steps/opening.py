@@ -3,18 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from orchestrator import plan as planning
 from orchestrator import render
 from orchestrator.clock import stamp
-from orchestrator.documents.result import Status
 from orchestrator.documents.state import State
-from orchestrator.plan import Standing
 from orchestrator.repo.trees import entries
 from orchestrator.steps.chapter import Chapter
+from orchestrator.steps.issues import blocked
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation
-
-_MOST_BLOCKED = 20
 
 
 def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Chapter:
@@ -60,23 +56,3 @@ def first_state(project: Project, now: Situation, workflow: str) -> State:
         "phases": now.plan.phases,
     }
     return State.parse(render.document("workflow-state.md.j2", values), STATE)
-
-
-def blocked(now: Situation, standing: Standing) -> dict[str, str]:
-    """Return the blocking issues: tasks that need a person, each with its reason; at most twenty."""
-    found: dict[str, str] = {}
-    for task, reason in planning.stuck(now.plan, standing).items():
-        result = now.results.get(task)
-        if result and result.status is Status.DEAD and task in standing.dead:
-            last = result.attempts[-1] if result.attempts else None
-            why = f" ({last.failure}: {last.why})" if last else ""
-            found[task] = f"dead letter{why}; `orchestrator dlq show {task}`"
-        elif reason == "no spec":
-            found[task] = f"no spec; `orchestrator spec new {task}`"
-        elif reason == "its spec is a draft":
-            found[task] = f"its spec is a draft; take that line out of specs/{task}.md"
-        elif reason == "for a person":
-            found[task] = f"for a person; `orchestrator task done {task}`"
-        if len(found) >= _MOST_BLOCKED:
-            break
-    return found

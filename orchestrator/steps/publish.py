@@ -8,9 +8,10 @@ from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.steps.chapter import Chapter, Happened, label, write
+from orchestrator.steps.issues import blocked, dead_letter
 from orchestrator.steps.land import page_changes, read_result
 from orchestrator.steps.message import Facts, costs, message
-from orchestrator.steps.opening import blocked, open_chapter
+from orchestrator.steps.opening import open_chapter
 from orchestrator.steps.project import Project
 from orchestrator.steps.results import result_document, summary
 from orchestrator.steps.standing import Library, Situation, result_path, situation
@@ -92,7 +93,7 @@ def bury(
         )
         failure = last.failure.value if last.failure else "failed"
         standing = replace(chapter.standing, dead=frozenset({*chapter.standing.dead, last.task}))
-        reason = f"dead letter ({why}); `orchestrator dlq show {last.task}`"
+        reason = dead_letter(last.task, why)
         chapter = replace(chapter, standing=standing, blocked={**blocked(now, standing), last.task: reason})
         pairs = [("Dead-Letter", last.task), ("Attempt", str(last.number)), ("Failure", failure), *costs(attempts)]
         happened = Happened(last.task, f"{task.title} is a dead letter", why="dead letter")

@@ -12,6 +12,7 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.history import ledger, walk
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import blobs
+from orchestrator.steps.chapter import is_logged_here
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, result_path
 from orchestrator.views.log import Record, record
 from orchestrator.views.names import find
@@ -131,7 +132,7 @@ def _decisions(git: Git, start: str, end: str, landed: Sequence[str]) -> Iterato
             continue
         yield from (f"{one_line(line)} (`{paths[name]}`)" for line in said)
     old = set(_logged(git, start))
-    yield from (line for line in _logged(git, end) if line not in old and not line.endswith("`)"))
+    yield from (line for line in _logged(git, end) if line not in old and not is_logged_here(line))
 
 
 def _logged(git: Git, commit: str) -> tuple[str, ...]:

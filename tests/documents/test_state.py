@@ -40,7 +40,7 @@ def test_every_edit_changes_its_lines_alone() -> None:
     )
     assert changed(SEED, state.with_field("Workflow", "w").render()) == ([], ["**Workflow**: w"])
     assert changed(SEED, state.with_decisions(["why\nnot"], lambda _: False, 40).render()) == ([], ["- why not"])
-    assert changed(SEED, state.with_blocking({"t1": "boom"}).render()) == (["(none)"], ["- `t1`: boom"])
+    assert changed(SEED, state.with_blocking({"t1": "boom"}, lambda _: True).render()) == (["(none)"], ["- `t1`: boom"])
     rows = [PhaseRow("testing", PhaseStatus.BLOCKED, "1|2"), PhaseRow("New", PhaseStatus.PENDING)]
     assert changed(SEED, state.with_phase_rows(rows).render()) == (
         ["| Testing | PENDING | -- | -- |"],
@@ -50,7 +50,9 @@ def test_every_edit_changes_its_lines_alone() -> None:
 
 def test_an_edit_that_says_the_same_changes_nothing() -> None:
     state = State.parse(SEED)
-    same = state.with_field("Current phase", state.phase).with_phase_rows(state.phases).with_blocking({})
+    same = (
+        state.with_field("Current phase", state.phase).with_phase_rows(state.phases).with_blocking({}, lambda _: True)
+    )
     assert same.with_progress(state.progress, lambda _item: True).render() == SEED
 
 
@@ -83,26 +85,32 @@ def test_progress_keeps_a_persons_lines_and_notes_move_with_their_item() -> None
 
 def test_blocking_keeps_a_persons_lines() -> None:
     source = b"**Current phase**: A\n## Blocking Issues\nprose\n- mine\n- `a`: old\n- `b`: gone\n\n## Next\n"
-    state = State.parse(source).with_blocking({"a": "new", "c": "more"})
+    state = State.parse(source).with_blocking({"a": "new", "c": "more"}, lambda _: True)
     assert state.render() == (
         b"**Current phase**: A\n## Blocking Issues\nprose\n- mine\n- `a`: new\n- `c`: more\n\n## Next\n"
     )
     assert state.blocking == (Blocking("", "mine", 4), Blocking("a", "new", 5), Blocking("c", "more", 6))
-    assert b"(none)" not in state.with_blocking({}).render()
+    assert b"(none)" not in state.with_blocking({}, lambda _: True).render()
+
+
+def test_blocking_keeps_a_line_with_a_key_that_is_not_ours() -> None:
+    state = State.parse(b"**Current phase**: A\n## Blocking Issues\n- `key`: Ann's\n- `a`: old\n")
+    kept = state.with_blocking({}, lambda issue: issue.key == "a")
+    assert kept.render() == b"**Current phase**: A\n## Blocking Issues\n- `key`: Ann's\n"
 
 
 def test_none_stands_exactly_when_the_list_is_empty() -> None:
     state = State.parse(b"**Current phase**: A\r\n## Blocking Issues\r\n- `a`: x\r\n\r\n## Next\r\n")
-    empty = state.with_blocking({})
+    empty = state.with_blocking({}, lambda _: True)
     assert empty.render() == b"**Current phase**: A\r\n## Blocking Issues\r\n(none)\r\n\r\n## Next\r\n"
-    assert empty.with_blocking({"a": "x"}).render() == state.render()
+    assert empty.with_blocking({"a": "x"}, lambda _: True).render() == state.render()
 
 
 def test_sections_are_made_where_they_are_missing() -> None:
     state = State.parse(b"**Current phase**: A")
     state = (
         state.with_phase_rows([PhaseRow("A", PhaseStatus.PENDING)])
-        .with_blocking({})
+        .with_blocking({}, lambda _: True)
         .with_decisions(["d"], lambda _: False, 40)
     )
     state = state.with_progress([Progress("t", done=False)], lambda _item: True)

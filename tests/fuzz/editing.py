@@ -45,8 +45,8 @@ def state(parsed: State, before: bytes) -> None:
         lambda old: old.with_field("Fuzz", "new"),
         lambda old: old.with_phase_rows([row]),
         lambda old: old.with_progress(items, lambda item: item.title.partition(":")[0] in {"one", "a", "b"}),
-        lambda old: old.with_blocking({"key": _words(random.Random(1))}),  # noqa: S311
-        lambda old: old.with_blocking({}),
+        lambda old: old.with_blocking({"key": _words(random.Random(1))}, lambda _: True),  # noqa: S311
+        lambda old: old.with_blocking({}, lambda _: True),
     ]
     for edit in edits:
         _twice(parsed, edit)
