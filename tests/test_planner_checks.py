@@ -1,5 +1,7 @@
 """What the planner believes of an answer: its shape, and everything that would make a bad plan, as a list."""
 
+from dataclasses import replace
+
 import pytest
 from planned import outline, spec, task
 
@@ -99,6 +101,13 @@ BAD = [
 def test_a_bad_outline_is_refused_with_why(answer: dict[str, object], why: str) -> None:
     found = wrong(answer)
     assert any(why in said for said in found), found
+
+
+def test_an_id_that_has_landed_and_left_the_plan_is_taken() -> None:
+    known = replace(continued(), ever={"old", "first"})
+    assert wrong(outline(task("first", "docs/a.md")), known) == [
+        "the id first is that of a task that landed before: a new task needs an id of its own"
+    ]
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -299,6 +299,23 @@ def test_planning_again_changes_only_what_has_not_landed(made: Repo) -> None:
     assert repo.run("run", code=3).out.startswith("phase ")
 
 
+def test_a_task_that_landed_and_left_the_plan_keeps_its_id(made: Repo) -> None:
+    """A plan that gives the id again is asked for again: carried out it could never be."""
+    repo = continued(made)
+    repo.write("TODO.md", repo.read("TODO.md").replace("- [x] add: Do add\n", "").replace(" (after: add)", ""))
+    repo.commit("tidied")
+    good = outline(task("faster", "shop/add.py"))
+
+    def answer(request: Request) -> Reply:
+        refused = "the id add is that of a task that landed before" in request.newest
+        return Reply(Structured(good if refused else outline(task("add", "shop/add.py"))))
+
+    with model(repo, Script([Rule(OUTLINE_MARK, [answer]), *script(good).rules[1:]])) as fake:
+        repo.run("plan", "Add faster")
+        assert asked(fake) == ["outline", "outline", "specs"]
+    assert "- [ ] faster: Do faster" in repo.read("TODO.md")
+
+
 def test_a_task_that_landed_cannot_be_planned_away(made: Repo) -> None:
     repo = continued(made)
     with model(repo, script(outline(task("add", "shop/add.py"), drop=["add"]))):

@@ -44,6 +44,27 @@ def test_add_refuses_what_the_plan_cannot_hold(repo: Repo) -> None:
     assert repo.read("TODO.md") == before
 
 
+def test_an_id_that_has_landed_is_not_given_again(repo: Repo) -> None:
+    """Also once the task has left TODO.md: by `task add`, and by hand, it is refused with what to do."""
+    repo.task("one: The first", "two: The second")
+    for name in ("one", "two"):
+        repo.spec(name, f"{name}.txt")
+    repo.shell_agent('echo x > "$1"')
+    repo.commit("the plan")
+    repo.run("run")
+    tidy = repo.read("TODO.md").replace("- [x] one: The first\n", "")
+    repo.write("TODO.md", tidy)
+    said = repo.run("task", "add", "one", "Another", code=5)
+    assert "error: one landed before, as " in said.err
+    assert "hint: take another id" in said.err
+    assert repo.read("TODO.md") == tidy
+    repo.write("TODO.md", f"{tidy}- [ ] one: Another\n")
+    said = repo.run("run", code=5)
+    line = repo.read("TODO.md").split("\n").index("- [ ] one: Another") + 1
+    assert f"TODO.md:{line}: one is marked `[ ]`, but commit " in said.err
+    assert "if it is another task, give it an id of its own" in said.err
+
+
 def test_list_says_what_each_task_waits_for(repo: Repo) -> None:
     started(repo, "one: The first", "two: The second (after: one)", "three: The third")
     (repo.root / "specs/three.md").unlink()

@@ -13,8 +13,10 @@ from orchestrator.documents.todo import Task, Todo
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Plan
+from orchestrator.repo.git import Git
+from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
-from orchestrator.steps.standing import TODO, phases_in, spec_path
+from orchestrator.steps.standing import TODO, phases_in, recalled, spec_path
 from orchestrator.workspace import read_own, write_durably
 
 
@@ -40,11 +42,11 @@ class Wanted:
     after: tuple[str, ...]
 
 
-def add_task(root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
+def add_task(git: Git, root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
     """Write the task `wanted` into TODO.md, under the heading of its phase.
 
     Raises:
-        OrchestratorError: no TODO.md, an id that is none or is taken, an unknown phase or dependency.
+        OrchestratorError: no TODO.md, an id that is none, is taken or has landed, an unknown phase or dependency.
     """
     desk, todo, plan = desks.required(root, phases)
     phase = _phase(plan, wanted.phase)
@@ -53,12 +55,24 @@ def add_task(root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
     known = todo.task(wanted.name)
     if known is not None:
         return _same(plan, known, replace(wanted, phase=phase if wanted.phase else ""))
+    _refuse_landed(git, todo, wanted.name)
     grown = todo.add(wanted.name, wanted.title, heading(todo, plan.phases, phase), wanted.after)
     fresh = planning.build(grown, desk.specs, phases or phases_in(desk.state), TODO)
     if read_own(root, TODO) != todo.render():
         raise OrchestratorError(f"{TODO} changed meanwhile", hint="the same command again", code=Exit.PRECONDITION)
     write_durably(root / TODO, grown.render())
     return _added(fresh, fresh.tasks[wanted.name], changed=True)
+
+
+def _refuse_landed(git: Git, todo: Todo, name: str) -> None:
+    tip = resolve(git, "HEAD")
+    known = recalled(git, tip, todo)[0].landed if tip else {}
+    if name in known:
+        raise OrchestratorError(
+            f"{name} landed before, as {known[name][:10]}: what has landed is not done again under that id",
+            hint=f'take another id: orchestrator task add {name}-2 "TITLE"',
+            code=Exit.PRECONDITION,
+        )
 
 
 def _phase(plan: Plan, said: str) -> str:

@@ -52,7 +52,8 @@ def _refuse_unticked(todo: Todo, landed: Mapping[str, str]) -> None:
                 TODO,
                 task.line,
                 f"{task.id} is marked `[{task.mark.value}]`, but commit {landed[task.id][:10]} landed it",
-                hint=f"tick it again; to undo the work: git revert {landed[task.id][:10]}, or orchestrator restore",
+                hint="tick it again; if it is another task, give it an id of its own; to undo the work: "
+                f"git revert {landed[task.id][:10]}, or orchestrator restore",
             )
 
 

@@ -130,6 +130,8 @@ def _tasks(known: Known, outline: Outline) -> Iterator[str]:
             yield f"the id {task.id} is given twice"
         elif name in there:
             yield f"the id {task.id} is taken by a task of the plan so far: a new task needs an id of its own"
+        elif name in known.ever:
+            yield f"the id {task.id} is that of a task that landed before: a new task needs an id of its own"
         seen.add(name)
         if not task.title:
             yield f"{task.id}: it has no title"

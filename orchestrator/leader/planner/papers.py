@@ -1,6 +1,6 @@
 """The plan as documents: TODO.md and specs made of an answer, each parsed again before it is believed. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator import plan as planning
@@ -28,6 +28,7 @@ class Known:
         landed: the tasks that have landed: they stay as they are.
         open: the tasks that are neither landed nor dropped, in order.
         remarks: what else is to be known of some of these.
+        ever: every task that has landed, those that have left the plan included.
     """
 
     files: frozenset[str]
@@ -37,6 +38,7 @@ class Known:
     landed: frozenset[str] = field(default_factory=frozenset)
     open: tuple[str, ...] = ()
     remarks: Mapping[str, str] = field(default_factory=dict)
+    ever: Container[str] = field(default=(), compare=False)
 
     def phases_with(self, named: Sequence[str]) -> tuple[str, ...]:
         """Return the phases of a plan whose tasks belong to the `named` ones."""

@@ -209,6 +209,7 @@ def _known(project: Project, there: Repository, now: Situation | None) -> Known:
         landed=frozenset(now.landed),
         open=tuple(now.unsettled),
         remarks={**dead, **taken},
+        ever=now.ledger.landed,
     )
 
 
