@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+_DOUBLINGS = 1_023  # no float holds a higher power of two
+
 
 class Failure(StrEnum):
     """Why an attempt did not land.
@@ -91,5 +93,5 @@ def backoff(row: int, base: float, chance: float, cap: float = 300.0) -> float:
 
     `chance` is a random number from 0 to 1: "equal jitter", so that agents that failed together do not return together.
     """
-    full = min(cap, base * 2.0 ** (row - 1))
+    full = min(cap, base * 2.0 ** min(row - 1, _DOUBLINGS))
     return full / 2 + chance * full / 2

@@ -159,6 +159,25 @@ def test_an_api_that_is_down_for_a_while_costs_no_turn(project: Repo, fake: Fake
     assert attempts(project) == ["refs/orchestrator/attempts/t/1"]
 
 
+def test_each_attempt_has_its_own_patience_with_an_api_that_is_down(project: Repo, fake: FakeAPI) -> None:
+    """What an attempt that ended had to wait for is not counted against the next one."""
+    more = "[verify]\ncommand = '! grep -q bad src/a.txt'\n[limits]\nretries = 1\nbackoff = 0.05\n"
+    project.write("orchestrator.toml", project.read("orchestrator.toml") + more)
+
+    def again(request: Request) -> bool:
+        return "did not land" in json.dumps(request.body)
+
+    def work(request: Request) -> Reply:
+        return Reply(ToolUse("write", {"path": "src/a.txt", "content": "good\n" if again(request) else "bad\n"}))
+
+    fake.script = Script([Rule(twelve.SPEC_WORD, [work, Reply(DONE)])])
+    fake.fail(Fault.OVERLOADED, times=3, when=lambda request: not again(request))
+    fake.fail(Fault.OVERLOADED, times=3, when=again)
+    said = project.run("run")
+    assert said.err.count("it goes on where it was") == 2
+    assert tree(project) == {"src/a.txt": "good\n"}
+
+
 def test_an_api_that_stays_down_ends_the_run_and_costs_no_turn_either(project: Repo, fake: FakeAPI) -> None:
     """The attempt is not given up: it waits, with all it has, for another run."""
     more = "[limits]\nretries = 1\nbackoff = 0.05\n"

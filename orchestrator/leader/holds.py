@@ -41,6 +41,10 @@ class Holds:
         self.paused[task] = self.paused.get(task, 0) + 1
         return self.paused[task]
 
+    def recorded(self, task: str) -> None:
+        """Count a task's stops anew: its attempt has ended, and what comes next is another one."""
+        self.paused.pop(task, None)
+
     def release(self, most: float) -> float:
         """Let go who has waited long enough; return the seconds until the next one has, at most `most`."""
         now = self.clock.monotonic()

@@ -225,7 +225,8 @@ class Leader:
         last = mine[-1]
         following, why = verdict(self.project.git, self.project.config, now, mine)
         if following is Next.LATER and last.ref not in self._holds.seen:
-            self._hold(mine)
+            self._holds.seen.add(last.ref)
+            self._wait_for(last.task, last.number, transient_row(failures(mine)))
         if following is Next.AGAIN and is_news(now, last):
             return learn(self.project, self.library, list(self._running), mine) is not None
         if following is not Next.DEAD:
@@ -233,11 +234,6 @@ class Leader:
         publish.bury(self.project, self.library, list(self._running), mine, why)
         self.project.say("dead", last.task, last.number, why=why)
         return True
-
-    def _hold(self, mine: Sequence[Attempt]) -> None:
-        last = mine[-1]
-        self._holds.seen.add(last.ref)
-        self._wait_for(last.task, last.number, transient_row(failures(mine)))
 
     def _wait_for(self, task: str, number: int, row: int) -> None:
         """Let a task wait after so many failures in a row that pass."""
@@ -334,6 +330,8 @@ class Leader:
                 self._fail(message.error)
             elif isinstance(message.attempt, Paused):
                 self._pause(message.attempt)
+            elif message.attempt:
+                self._holds.recorded(message.attempt.task)
         elif isinstance(message, Landed):
             self._landing = None
             self._tidying.beside()
@@ -354,8 +352,8 @@ class Leader:
         if self._draining:
             return
         if failure is Failure.INTERRUPTED:
-            del self._holds.paused[paused.task]
             record_kept(project, paused.task, paused.number, paused.answer)
+            self._holds.recorded(paused.task)
         elif failure is Failure.TRANSIENT and row > project.config.retries:
             self._fail(unreached(paused, row))
         else:
