@@ -38,6 +38,9 @@ def test_add_refuses_what_the_plan_cannot_hold(repo: Repo) -> None:
     started(repo, "one: The first")
     before = repo.read("TODO.md")
     assert "cannot be an id" in repo.run("task", "add", "No Id", "x", code=2).err
+    said = repo.run("task", "add", "one.result", "x", code=2)
+    assert "'one.result' cannot be an id" in said.err
+    assert "no `.`, `.lock` or `.result` at its end" in said.err
     assert "which is no task" in repo.run("task", "add", "two", "x", "--after", "oen", code=5).err
     assert "is no phase" in repo.run("task", "add", "two", "x", "--phase", "COOKING", code=5).err
     assert "TODO.md:5: there is a task one already" in repo.run("task", "add", "one", "other", code=5).err

@@ -6,7 +6,10 @@ from typing import Final
 
 MAX_LENGTH: Final = 64
 _READ: Final = 1_024  # characters of a title that its slug is made of: one letter can stand for eighteen
-RULE: Final = "an id is up to 64 of a-z 0-9 . _ - (or a ticket: T12, ABC-12), no `..`, no `.` or `.lock` at its end"
+RULE: Final = (
+    "an id is up to 64 of a-z 0-9 . _ - (or a ticket: T12, ABC-12), no `..`, no `.`, `.lock` or `.result` at its end"
+)
+_ENDS: Final = (".", ".lock", ".result")  # `specs/a.result.md` is the result of `a`
 
 _WRITTEN: Final = re.compile(r"`?([a-z0-9][a-z0-9._-]*|[A-Z][A-Z0-9]*-?[0-9]+)`?:(?:[ \t]+|\Z)")
 _SHAPE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*|[A-Z][A-Z0-9]*-?[0-9]+")
@@ -25,7 +28,7 @@ def valid(task: str) -> bool:
     """Whether this can name a file, a branch and a ref."""
     if not _SHAPE.fullmatch(task) or len(task) > MAX_LENGTH:
         return False
-    return ".." not in task and not task.endswith((".", ".lock"))
+    return ".." not in task and not task.endswith(_ENDS)
 
 
 def slug(title: str) -> str:

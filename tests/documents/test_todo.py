@@ -79,6 +79,7 @@ def test_the_heading_is_the_nearest_above() -> None:
         ("- [ ] t1: x\n\n- [ ] T1: y", 3, "the id `T1` is taken (line 1)"),
         ("- [ ] a..b: x", 1, "`a..b` cannot be an id"),
         ("- [ ] a.lock: x", 1, "`a.lock` cannot be an id"),
+        ("- [ ] a.result: x", 1, "`a.result` cannot be an id"),
         ("- [ ] a.: x", 1, "`a.` cannot be an id"),
         (f"- [ ] {'a' * 65}: x", 1, f"`{'a' * 65}` cannot be an id"),
         ("- [ ] \u6f22\u5b57", 1, "no id can be made from the title `\u6f22\u5b57`"),
