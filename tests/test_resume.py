@@ -113,6 +113,27 @@ def test_how_often_checkpoints_are_written(repo: Repo, every: str, numbers: list
         assert repo.git("log", "--format=%(trailers:key=Checkpoint,valueonly)", f"--grep=^Checkpoint: {name[:4]}")
 
 
+def test_checkpoint_ten_thousand_comes_after_the_one_before(repo: Repo) -> None:
+    """In the tree, for a restore, for what is the newest, and where a number is none."""
+    names = ["a", "b", "c", "d"]
+    repo.task(*(f"{name}: do {name}" for name in names))
+    for name in names:
+        repo.spec(name, f"{name}.txt")
+    repo.shell_agent('echo x > "$1"', more="[limits]\njobs = 1\n[checkpoint]\nkeep = 3\n")
+    repo.commit("a project\n\nCheckpoint: 9997\n")
+    repo.run("run")
+    shelf = sorted(path.name for path in (repo.root / "checkpoints").iterdir())
+    assert shelf == ["10000-b.md", "10001-c.md", "10002-d.md"]
+    assert "`checkpoints/10002-d.md`" in repo.run("brief").out
+    assert "did you mean 10002?" in repo.run("diff", "9999..77", code=5).err
+    assert repo.run("diff", "9999..10001", "--json").json["data"]["landed"] == ["b", "c"]
+    repo.run("restore", "9999")
+    assert repo.git("ls-files", "checkpoints").split("\n") == ["checkpoints/9998-the-plan.md", "checkpoints/9999-a.md"]
+    repo.run("run")
+    shelf = sorted(path.name for path in (repo.root / "checkpoints").iterdir())
+    assert shelf == ["10003-b.md", "10004-c.md", "10005-d.md"]
+
+
 def test_only_the_newest_checkpoints_stay_in_the_tree(repo: Repo) -> None:
     two_phases(repo, more="[checkpoint]\nkeep = 2\n")
     repo.write("ok", "")

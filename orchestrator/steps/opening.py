@@ -10,13 +10,12 @@ from orchestrator.repo.trees import entries
 from orchestrator.steps.chapter import Chapter
 from orchestrator.steps.issues import blocked
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation
+from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation, numbered
 
 
 def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Chapter:
     """Return the documents of `now`, ready for the next page."""
     standing = replace(now.standing(), running=frozenset(running))
-    shelf = [path for path in entries(project.git, now.commit, [CHECKPOINTS.rstrip("/")]) if _is_ours(path)]
     workflow = workflow_name(project, now)
     return Chapter(
         plan=now.plan,
@@ -29,16 +28,11 @@ def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Ch
         workflow=workflow,
         blocked=blocked(now, standing),
         running=running,
-        shelf=tuple(sorted(shelf)),
+        shelf=tuple(numbered(entries(project.git, now.commit, [CHECKPOINTS.rstrip("/")]))),
         number=now.ledger.checkpoint,
         every=project.config.every,
         keep=project.config.keep,
     )
-
-
-def _is_ours(path: str) -> bool:
-    name = path.removeprefix(CHECKPOINTS)
-    return "/" not in name and name.split("-")[0].isdecimal() and name.endswith(".md")
 
 
 def workflow_name(project: Project, now: Situation) -> str:

@@ -33,6 +33,17 @@ def result_path(task: str) -> str:
     return f"{SPECS}{task}.result.md"
 
 
+def numbered(paths: Iterable[str]) -> list[str]:
+    """Return those of `paths` that are checkpoints with a number, oldest first: 9999 comes before 10000."""
+    found = [(name.partition("-")[0], path) for path in paths if (name := _checkpoint_name(path))]
+    return [path for _, path in sorted((int(number), path) for number, path in found if number.isdecimal())]
+
+
+def _checkpoint_name(path: str) -> str:
+    name = path.removeprefix(CHECKPOINTS)
+    return name if "/" not in name and name.endswith(".md") else ""
+
+
 @dataclass
 class Library:
     """What a leader has read: an unchanged file is parsed once in its life, and one commit is looked at once.

@@ -9,7 +9,7 @@ from orchestrator.documents.state import State
 from orchestrator.errors import DocumentError, Exit, OrchestratorError
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import ledger, walk
+from orchestrator.repo.history import ledger, number, walk
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import blobs
 from orchestrator.steps.chapter import is_logged_here
@@ -82,15 +82,15 @@ def commit_of(git: Git, name: str) -> str:
     commit = resolve(git, name)
     if commit:
         return commit
-    known = [entry.get("Checkpoint") for entry in walk(git, "HEAD", "--grep=^Checkpoint: ")]
+    known = [said for entry in walk(git, "HEAD", "--grep=^Checkpoint: ") if (said := entry.get("Checkpoint"))]
     if name.isdecimal() and known:
-        newest = max(known)
+        newest = max(known, key=lambda said: number(said) or 0)
         raise OrchestratorError(
             f"there is no checkpoint {name!r}",
             hint=f"did you mean {newest}? It is the newest; orchestrator log lists them",
             code=Exit.PRECONDITION,
         )
-    return find(name, filter(None, known), "checkpoint or commit", "orchestrator log lists them")
+    return find(name, known, "checkpoint or commit", "orchestrator log lists them")
 
 
 def diff(git: Git, start: str, end: str) -> Diff:

@@ -22,6 +22,7 @@ from orchestrator.steps.standing import (
     STATE,
     TODO,
     Situation,
+    numbered,
     phases_in,
     primed,
     recalled,
@@ -153,13 +154,7 @@ def workflow(sources: Sources, now: Situation) -> str:
 def checkpoint_path(sources: Sources) -> str:
     """Return the newest checkpoint file in HEAD's tree, empty where there is none."""
     listed = entries(sources.git, sources.tip, [CHECKPOINTS.rstrip("/")]) if sources.tip else {}
-    numbered = [(int(number), path) for path in listed if (number := _number(path)).isdecimal()]
-    return max(numbered)[1] if numbered else ""
-
-
-def _number(path: str) -> str:
-    name = path.removeprefix(CHECKPOINTS)
-    return name.partition("-")[0] if "/" not in name and name.endswith(".md") else ""
+    return next(reversed(numbered(listed)), "")
 
 
 def read_text(sources: Sources, path: str) -> bytes:
