@@ -44,6 +44,19 @@ def snapshot(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_run_whose_caller_closed_a_stream_does_the_same(repo: Repo, closed: str) -> None:
+    """What would be printed there goes nowhere, and into no file that took the stream's number."""
+    two(repo, verify="true")
+    words = ["sh", "-c", f'exec "$@" {closed}', "sh", *ARGV, "run"]
+    done = subprocess.run(words, cwd=repo.root, env=repo.env, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, repo.landed()) == (0, ["a", "b"])
+    assert ("2 landed" in done.stdout) is (">&-" not in closed.split())
+    assert ("landed a as" in done.stderr) is ("2>&-" not in closed)
+    assert repo.git("status", "--porcelain") == ""
+    repo.git("fsck", "--strict")
+
+
 def test_without_a_terminal_a_run_tells_plain_lines_and_reports_on_stdout(repo: Repo) -> None:
     said = two(repo, verify="true").run("run")
     assert hidden(said.err).split("\n") == [

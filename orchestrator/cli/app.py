@@ -101,11 +101,21 @@ def app(ctx: click.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    _open_closed_streams()
     # A call is short, and a plan of thousands of tasks large: to look through it for circles, again and again and once
     # more at the end, takes a fifth of its time. What runs for long turns this on again.
     gc.disable()
     atexit.register(gc.freeze)
     sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _open_closed_streams() -> None:
+    """Let a standard stream that the caller closed lead nowhere, before a file of ours takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is that stream's
+            os.set_inheritable(handle, True)  # noqa: FBT003 - has no keyword; a child may have it for its own
+            setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8", errors="replace"))
 
 
 def run(argv: list[str]) -> int:
