@@ -30,6 +30,15 @@ class Failing(ObjectFolders):
             raise OSError(5, "Input/output error", str(self.git_dir))
 
 
+class Broken(ObjectFolders):
+    """Folders with a fault that nobody thought of, at the first time they are asked."""
+
+    def make_durable(self) -> None:
+        self._synced["asked"] = self._synced.get("asked", 0) + 1
+        if self._synced["asked"] == 1:
+            raise RuntimeError("no such thing")
+
+
 def register(repo: Repo, objects: type[ObjectFolders] = ObjectFolders) -> Register:
     place = Place(repo.root, repo.root / ".git")
     return Register(Git(repo.root, {**os.environ, **repo.env}), place, objects(place.git_dir))
@@ -102,6 +111,28 @@ def test_what_a_failing_disk_did_not_take_is_never_taken_for_recorded(repo: Repo
     refs = repo.git("for-each-ref", "--format=%(objectname)", "refs/orchestrator/attempts").split()
     assert any(isinstance(each, OSError) for each in said)
     assert {each for each in said if not isinstance(each, OSError)} <= set(refs)
+
+
+def test_each_of_several_ends_with_a_commit_or_an_error_whatever_happens(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worktree is removed once it is said to be recorded."""
+    monkeypatch.setattr("orchestrator.repo.register._PATIENCE", 60.0)
+    base = repo.commit("a project")
+    made = register(repo, Broken)
+    start = Barrier(_TOGETHER)
+
+    def one(number: int) -> str:
+        with made.coming():
+            start.wait()
+            try:
+                return made.record(attempt(number, base), [], base).commit
+            except RuntimeError as error:
+                return str(error)
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        assert list(pool.map(one, range(_TOGETHER))) == ["no such thing"] * _TOGETHER
+    assert made.record(attempt(1, base), [], base).commit
 
 
 def test_the_disks_own_fault_is_named_not_what_it_left_behind_for_the_second_try(repo: Repo) -> None:

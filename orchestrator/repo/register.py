@@ -29,7 +29,7 @@ class _Entry:
     attempt: Attempt
     draft: Draft
     commit: str = ""
-    error: GitError | OSError | None = None
+    error: Exception | None = None
 
     @property
     def open(self) -> bool:
@@ -147,6 +147,8 @@ class Register:
                 self._write_queue()
         if entry.error:
             raise entry.error
+        if not entry.commit:
+            raise GitError("fast-import", 0, f"{attempt.ref} was not written")
         return replace(attempt, commit=entry.commit)
 
     @contextmanager
@@ -170,11 +172,13 @@ class Register:
             entries, self._queue = self._queue, []
         try:
             self._write_all(entries)
-        except OSError as error:
+        except Exception as error:
             # Whoever waits for one of them must not take it for written.
             for entry in entries:
                 entry.error = entry.error or error
-        self._doubtful |= {_name(entry.attempt) for entry in entries if entry.error}
+            raise
+        finally:
+            self._doubtful |= {_name(entry.attempt) for entry in entries if not entry.commit or entry.error}
 
     def _write_all(self, entries: Sequence[_Entry]) -> None:
         try:
