@@ -61,6 +61,15 @@ def test_rebuild_after_the_deletion_was_committed(repo: Repo) -> None:
     assert sorted(repo.landed()) == ["one", "two"]
 
 
+def test_what_a_rebuild_replaces_is_kept_however_often(repo: Repo) -> None:
+    worked(repo)
+    for word in ("first", "second", "third"):
+        repo.write("TODO.md", f"{repo.read('TODO.md')}\nAn hour's work: {word}\n")
+        repo.run("doctor", "--rebuild")
+    kept = [path.read_text() for path in repo.root.glob(".orchestrator/replaced/*/TODO.md")]
+    assert sorted(text.rpartition(" ")[2] for text in kept) == ["first\n", "second\n", "third\n"]
+
+
 def test_rebuild_ticks_by_the_ledger_and_keeps_what_it_replaces(repo: Repo) -> None:
     worked(repo)
     mine = repo.read("TODO.md").replace("[x] two", "[ ] two") + "\nmy own words\n"

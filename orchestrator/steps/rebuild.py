@@ -1,6 +1,7 @@
 """Rebuilding: the documents brought back from git alone; whatever stood in their place is kept aside."""
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from orchestrator import policy
@@ -32,13 +33,14 @@ def rebuild(project: Project) -> Rebuilt:
     """
     tip = project.checkout.tip()
     wanted = _wanted(project, tip)
+    aside = _fresh(project.folders.home / _KEPT, tip[:10])
     written, kept = [], []
     for path, data in wanted.items():
         here = _here(project.place.root, path)
         if here == data:
             continue
         if here is not None:
-            write_durably(project.folders.home / _KEPT / tip[:10] / path, here)
+            write_durably(aside / path, here)
             kept.append(path)
         write_durably(project.place.root / path, data)
         written.append(path)
@@ -46,6 +48,12 @@ def rebuild(project: Project) -> Rebuilt:
         # A staged deletion would stand in the way of the next landing.
         unstage(project.git, written)
     return Rebuilt(tuple(written), tuple(kept))
+
+
+def _fresh(folder: Path, name: str) -> Path:
+    """Return a folder of that name or one like it that is not there yet: what was kept once is never written over."""
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(folder / fresh for fresh in names if not (folder / fresh).exists())
 
 
 def _here(root: Path, path: str) -> bytes | None:
