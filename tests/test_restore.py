@@ -55,6 +55,27 @@ def test_restore_is_a_new_commit_with_the_old_tree(done: Repo, wanted: str) -> N
     assert done.run("restore", "2", "--json").json["data"]["changed"] is False
 
 
+@pytest.mark.parametrize("year", ["2001", "2090"])
+def test_a_dead_letter_is_open_again_whatever_the_clock_said_at_the_restored_place(repo: Repo, year: str) -> None:
+    """The place is a commit of a colleague's, whose clock is behind or ahead."""
+    repo.task("one: The first")
+    repo.spec("one", "a.txt")
+    failed = '[[attempt]]\nattempt = {}\nexit = "failed"\nsay = "no"\n'
+    repo.config(f'{failed.format(1)}{failed.format(2)}[[attempt]]\nwrite = {{"a.txt" = "1"}}\n')
+    repo.write(".gitignore", ".orchestrator/\n")
+    repo.env["GIT_COMMITTER_DATE"] = f"{year}-01-01T00:00:00Z"
+    place = repo.commit("the plan")
+    del repo.env["GIT_COMMITTER_DATE"]
+    repo.run("run", code=1)
+    buried = repo.git("rev-parse", "HEAD")
+    assert repo.run("restore", place, "--json").json["data"]["reopened"] == ["one/2"]
+    repo.run("run")
+    assert repo.landed() == ["one"]
+    # What was dead there is dead again.
+    assert repo.run("restore", buried, "--json").json["data"]["reopened"] == ["one/3"]
+    assert "dlq show one" in repo.run("run", code=1).err
+
+
 def test_the_run_goes_on_from_the_restored_place(done: Repo) -> None:
     done.run("restore", "2")
     done.run("run")

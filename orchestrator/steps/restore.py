@@ -95,12 +95,15 @@ def plan_return(git: Git, point: Point, now: Situation, phases: tuple[str, ...])
 
 
 def _reopened(git: Git, point: Point, now: Situation, then: Situation) -> tuple[str, ...]:
-    """Return `task/N` for what landed after the point, and for what was only tried since."""
-    moment = next(walk(git, point.commit, "-1")).when
+    """Return `task/N` for what landed after the point, and for what was only tried since.
+
+    That is decided by the history: the point may be of a machine whose clock is ahead, or behind.
+    """
     attempts = load(git)
     dead_then = {task for task, result in then.results.items() if result.status is Status.DEAD}
-    tried = {attempt.task for attempt in attempts if attempt.when > moment} - dead_then
-    open_again = {*now.ledger.landed, *tried} - then.ledger.landed.keys()
+    before = {*git.run("rev-list", point.commit, "--").decode().split()} - {point.commit}
+    tried = {*now.standing().dead, *(attempt.task for attempt in attempts if attempt.base not in before)}
+    open_again = {*now.ledger.landed, *(tried - dead_then)} - then.ledger.landed.keys()
     highest = dict(now.ledger.reopened)
     for attempt in attempts:
         highest[attempt.task] = max(attempt.number, highest.get(attempt.task, 0))
