@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 import pytest
 from harness import Repo
 
+from orchestrator.documents.result import Status
 from orchestrator.repo import packing
 from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.trees import Change
+from orchestrator.steps.standing import Library, situation
 
 _WHEN = datetime(2026, 3, 1, tzinfo=UTC)
 _PAPERS = 300
@@ -66,6 +68,25 @@ def test_a_run_with_nothing_to_do_reads_no_attempt_and_writes_nothing_down(done:
     done.run("run")
     assert not (done.root.parent / "asked").exists()
     assert ledger.stat().st_ino == before.st_ino
+
+
+def test_a_leader_holds_no_document_of_what_landed_or_of_what_was_written_anew(repo: Repo) -> None:
+    repo.task("a: one", "b: two (after: a)", "c: three (after: b)", "d: four")
+    for name in "abcd":
+        repo.spec(name, f"{name}.txt")
+    repo.config('[[attempt]]\ntask = "d"\nexit = "failed"\n[[attempt]]\nexit = "complete"\n')
+    repo.commit("a plan")
+    git, library = Git(repo.root, {**os.environ, **repo.env}), Library()
+    assert len(situation(git, repo.git("rev-parse", "HEAD"), library).plan.specs) == len(library.specs) == 4
+    repo.run("run", code=1)
+    now = situation(git, repo.git("rev-parse", "HEAD"), library)
+    assert [now.results[name].title for name in "abc"] == ["one", "two", "three"]
+    assert (now.standing().dead, [*now.plan.specs]) == ({"d"}, ["d"])
+    assert (len(library.specs), [held.title for held in library.results.values()]) == (1, ["four"])
+    repo.run("retry", "d")
+    now = situation(git, repo.git("rev-parse", "HEAD"), library)
+    assert now.standing().dead == frozenset()
+    assert [held.status for held in library.results.values()] == [Status.RETRY]
 
 
 @pytest.mark.parametrize("said", ["", "{", '{"format": 1}', "a\nb", '{"format": 2, "commit": "%s"}\na'])

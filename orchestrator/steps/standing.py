@@ -49,7 +49,7 @@ class Library:
     """What a leader has read: an unchanged file is parsed once in its life, and one commit is looked at once.
 
     Attributes:
-        specs, results: parsed documents by blob id.
+        specs, results: parsed documents of open tasks, by blob id.
         last: where things stood at the commit looked at last.
         coming: where things stand once a commit that is being landed is the branch.
     """
@@ -71,15 +71,18 @@ class Results(Mapping[str, Result]):
     library: Library
 
     def __getitem__(self, task: str) -> Result:
-        """Return the result of `task`, as its file stands.
+        """Return the result of `task`, as its file stands. Only an open task's is kept: it is asked for again.
 
         Raises:
             DocumentError: it cannot be taken; with `file:line`.
         """
         blob = self._id(task)
-        if blob not in self.library.results:
-            self.library.results[blob] = Result.parse(blobs(self.git, [blob])[blob], result_path(task))
-        return self.library.results[blob]
+        found = self.library.results.get(blob)
+        if found is None:
+            found = Result.parse(blobs(self.git, [blob])[blob], result_path(task))
+            if task in self.ids:
+                self.library.results[blob] = found
+        return found
 
     def _id(self, task: str) -> str:
         """Return the blob id of a result: a landed task's is only looked for when it is asked for."""
@@ -198,6 +201,8 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     ids, answers = _papers(git, commit, [task for task in todo.ids if task not in landed])
     specs = _specs(git, ids, library)
     plan = planning.build(todo, specs, phases or phases_in(state), TODO)
+    wanted = {*answers.values()}
+    library.results = {blob: held for blob, held in library.results.copy().items() if blob in wanted}
     results = Results(git, commit, answers, known.landed, library)
     library.last = primed(Situation(commit, todo, state, plan, known, results, ids), landed)
     return library.last
@@ -258,12 +263,11 @@ def _papers(git: Git, commit: str, tasks: Sequence[str]) -> tuple[dict[str, str]
 
 
 def _specs(git: Git, wanted: Mapping[str, str], library: Library) -> dict[str, Spec]:
-    """Return the specs of the tasks in `wanted`, by their blob ids; a landing may let go of one meanwhile."""
-    held = {blob: spec for blob in wanted.values() if (spec := library.specs.get(blob))}
+    """Return the specs of the tasks in `wanted`, by their blob ids; from now on the library holds these alone."""
+    held = {blob: spec for blob in wanted.values() if (spec := library.specs.get(blob))}  # a landing may let go of one
     fresh = blobs(git, {blob for blob in wanted.values() if blob not in held})
-    parsed = {blob: Spec.parse(fresh[blob], spec_path(task)) for task, blob in wanted.items() if blob in fresh}
-    library.specs |= parsed
-    held |= parsed
+    held |= {blob: Spec.parse(fresh[blob], spec_path(task)) for task, blob in wanted.items() if blob in fresh}
+    library.specs = held
     return {task: held[blob] for task, blob in wanted.items()}
 
 
