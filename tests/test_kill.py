@@ -111,13 +111,15 @@ def check_resumed(repo: Repo, finished: Repo) -> None:
 
 
 @pytest.mark.parametrize("part", points()[::2])
-def test_killed_anywhere_what_setup_made_is_no_change_of_the_agents(tmp_path: Path, part: float) -> None:
-    """Setup leaves a file that git does not ignore: nobody is sent back for it, and a finished attempt lands as it is."""
+def test_killed_anywhere_an_attempt_is_what_its_agent_did(tmp_path: Path, part: float) -> None:
+    """Not what setup left, which git does not ignore; and also what git ignores, where the spec names it."""
     repo = Repo(tmp_path / "repo").init()
     runs = tmp_path / "runs"
     repo.task("one: One")
-    repo.spec("one", "a.txt")
-    repo.shell_agent(f"echo $ORCHESTRATOR_ATTEMPT >> {runs}; echo new > a.txt", more='setup = "echo x > made.lock"\n')
+    repo.spec("one", "a.txt", "out/b.txt")
+    repo.write(".gitignore", "out/\n")
+    work = "mkdir -p out; echo new | tee a.txt > out/b.txt"
+    repo.shell_agent(f"echo $ORCHESTRATOR_ATTEMPT >> {runs}; {work}", more='setup = "echo x > made.lock"\n')
     repo.commit("a project")
     whole, count = copied_dirty(repo, tmp_path / "whole"), tmp_path / "count"
     assert kill_at(whole, 0, count) == 0
@@ -126,8 +128,8 @@ def test_killed_anywhere_what_setup_made_is_no_change_of_the_agents(tmp_path: Pa
     ended = [*repo.root.glob(".orchestrator/attempts/**/ended.json")]
     said = repo.run("run")
     assert "sent back" not in said.err
-    assert repo.read("a.txt") == "new\n"
-    assert "made.lock" not in repo.git("ls-tree", "--name-only", "HEAD")
+    assert (repo.read("a.txt"), repo.read("out/b.txt")) == ("new\n", "new\n")
+    assert {"made.lock", "out/b.txt"} & {*repo.git("ls-tree", "-r", "--name-only", "HEAD").split("\n")} == {"out/b.txt"}
     assert len(runs.read_text().split()) == 1 or not ended
 
 

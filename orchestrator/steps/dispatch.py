@@ -170,6 +170,7 @@ def _write_order(folder: Path, order: Order) -> None:
         "spec": order.spec_id,
         "agent": order.agent.name,
         "hidden": order.hidden,
+        "named": [file.path for file in order.spec.files],
         "must_change": order.agent.must_change,
         "resumes": order.agent.resumes,
         "boot": boot_id(),
@@ -367,7 +368,7 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
         return None
     must_change = bool(facts.get("must_change"))
     origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]), must_change)
-    ground = _Ground(worktree, _known(folder), hidden=facts.get("hidden", ()))
+    ground = _Ground(worktree, _known(folder), facts.get("named", ()), hidden=facts.get("hidden", ()))
     return _recorded(project, origin, _read_answer(folder), ground)
 
 
