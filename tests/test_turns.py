@@ -106,6 +106,17 @@ def test_two_kills_in_one_attempt(project: Repo, fake: FakeAPI) -> None:
     assert len(set(calls(fake))) == len(calls(fake))
 
 
+def test_an_attempt_goes_on_whatever_its_task_is_called(project: Repo, fake: FakeAPI) -> None:
+    """Our own worktrees that are to spare have names, too."""
+    project.task("spare_parts: do it")
+    project.spec("spare_parts", "src/", goal=f"Do {twelve.SPEC_WORD}.")
+    assert start(project, 9).wait(timeout=120) == -signal.SIGKILL
+    project.run("run")
+    assert tree(project) == twelve.TREE
+    assert len(calls(fake)) == 12
+    assert attempts(project) == ["refs/orchestrator/attempts/spare_parts/1"]
+
+
 def hanging(fake: FakeAPI) -> None:
     """The model writes a file, then has a command run that does not end."""
     work = ToolUse("write", {"path": "src/a.txt", "content": "half\n"})

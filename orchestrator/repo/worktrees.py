@@ -23,7 +23,7 @@ from orchestrator.workspace import naming, write_whole
 # A person's sparse checkout is not ours: a task, and verify, see the whole tree.
 _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
 _SPARSELY = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
-_SPARE = "spare_"  # followed by a number; the worktree of an attempt has a dash in its name
+_SPARE = "spare_"  # followed by a number; the worktree of an attempt ends in a dash and one
 _TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
 _DEEP = 100
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
@@ -125,7 +125,7 @@ class Worktrees:
                 slot.index.close()
             self._spare.clear()
             for name in self.names():
-                if name.startswith(_SPARE):
+                if name.startswith(_SPARE) and name.removeprefix(_SPARE).isdecimal():
                     self._remove(self.home / name)
 
     def add(self, name: str, commit: str, hidden: Hidden = NOTHING, wanted: Callable[[], bool] = lambda: True) -> Path:
