@@ -123,6 +123,41 @@ def test_folders_of_any_depth_are_sent_back_and_taken_away(repo: Repo, depth: in
         subprocess.run(["rm", "-rf", repo.root / ".orchestrator"], check=True)  # pytest itself cannot
 
 
+ODD_BUT_THERE = {"a line break": "two\nlines/a\nb.txt", "a long path": f"{'d' * 200}/" * 6 + "deep.txt"}
+
+
+@pytest.mark.parametrize("name", ODD_BUT_THERE)
+def test_a_name_that_was_there_before_is_not_held_against_an_attempt(repo: Repo, name: str) -> None:
+    repo.write(ODD_BUT_THERE[name], "there before\n")
+    one_task(repo, "echo new > src/a.txt")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert repo.git("show", f"HEAD:{ODD_BUT_THERE[name]}") == "there before"
+
+
+@pytest.mark.parametrize("name", ODD_BUT_THERE)
+def test_an_attempt_that_was_finished_before_a_kill_lands_beside_such_a_name(repo: Repo, name: str) -> None:
+    repo.write(ODD_BUT_THERE[name], "there before\n")
+    one_task(repo, "echo new > src/b.txt; echo again >> ../../../tries", files="src/")
+    repo.write(".gitignore", "tries\n")
+    repo.commit("where tries are counted")
+    repo.once_before_git("check-ignore", "kill -9 $PPID")
+    repo.run("run", code=-9)
+    assert "kept the work of a/1 (finished)" in repo.run("run").err
+    assert repo.landed() == ["a"]
+    assert repo.read("tries") == "again\n"
+    assert repo.git("show", f"HEAD:{ODD_BUT_THERE[name]}") == "there before"
+
+
+@pytest.mark.parametrize("name", ODD_BUT_THERE)
+def test_a_change_under_such_a_name_stays_outside_the_spec(repo: Repo, name: str) -> None:
+    repo.write(ODD_BUT_THERE[name], "there before\n")
+    one_task(repo, f"echo new > src/a.txt; echo new > '{ODD_BUT_THERE[name]}'")
+    repo.run("run", code=1)
+    assert repo.landed() == []
+    assert ODD_BUT_THERE[name][:3] in repo.read("specs/a.result.md")
+
+
 def test_many_files_outside_the_spec_do_not_make_a_document_that_cannot_be_read(repo: Repo) -> None:
     one_task(repo, """python3 -c "[open('x' * 190 + str(n), 'w') for n in range(6_000)]" """)
     repo.run("run", code=1)

@@ -30,7 +30,10 @@ from orchestrator.repo.trees import (
 from orchestrator.workspace import beneath
 
 _SMALL = 1 << 20  # bytes of an attempt's changed files that we read ourselves
-_LONGEST = 1_000  # characters, of up to four bytes each: systems take 4,096 bytes, the worktree's own path included
+_LONGEST = 1_000  # characters of a new path, of up to four bytes each: other checkouts stand deeper than this worktree
+_REACH = 4_000  # bytes of a path with the worktree's own: systems take 4,096
+_TOO_LONG = "a path too long to work with"
+_BROKEN = "a file name with a line break"
 _SHOWN = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
@@ -75,8 +78,8 @@ def look(worktree: Path) -> Sight:
             path = f"{folder}/{item.name}" if folder else item.name
             if path == ".git":
                 continue
-            if len(path) > _LONGEST:
-                oddities[f"{path[:_SHOWN]}..."] = "a path too long to work with"
+            if len(path) > _LONGEST and len(os.fsencode(f"{worktree}/{path}")) > _REACH:
+                oddities[_shortened(path)] = _TOO_LONG
                 continue
             facts = item.stat(follow_symlinks=False)
             if item.name.lower() == ".git":
@@ -89,6 +92,10 @@ def look(worktree: Path) -> Sight:
             else:
                 oddities[path] = "neither a file nor a symlink"
     return Sight(files, oddities, folders)
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= _LONGEST else f"{path[:_SHOWN]}..."
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
@@ -139,18 +146,14 @@ def take(
         suspects = [path for path, facts in sight.files.items() if known.get(path) != mark(facts)]
         gone = [path for path in known if path not in sight.files]
         before = entries(git, base, [*suspects, *gone]) if suspects or gone else {}
-    oddities = dict(sight.oddities)
-    for path in [path for path in suspects if _CONTROL.search(path) and path not in before]:
-        oddities[path] = "a file name with control characters"
-    oddities |= {path: "a file name with a line break" for path in suspects if "\n" in path}
-    suspects = [path for path in suspects if path not in oddities]
+    unfit = {path: why for path in suspects if path not in before and (why := _unfit(path))}
+    suspects = [path for path in suspects if path not in unfit]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
     unwanted = ignored(inside, [path for path in suspects if path not in before and path not in named])
     wanted = {path: sight.files[path] for path in suspects if path not in unwanted}
     contents = _contents(git, worktree, base, wanted, sight)
     rest = {path: facts for path, facts in wanted.items() if path not in contents}
     found, refused = _hashed(inside, worktree, rest) if rest else ({}, {})
-    oddities |= refused
     found |= {path: Entry(_mode(wanted[path]), blob_id(data, like=base)) for path, data in contents.items()}
     if not keeps_modes(git):
         found = {path: Entry(_kept_mode(entry, before.get(path)), entry.blob) for path, entry in found.items()}
@@ -159,9 +162,21 @@ def take(
         for path, entry in found.items()
         if before.get(path) != entry
     ]
+    unfit |= {change.path: _BROKEN for change in changes if "\n" in change.path}
+    changes = [change for change in changes if change.path not in unfit]
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
+    oddities = {**sight.oddities, **{_shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
+
+
+def _unfit(path: str) -> str:
+    """Return why no new file may have that name; empty where it may."""
+    if len(path) > _LONGEST:
+        return _TOO_LONG
+    if "\n" in path:
+        return _BROKEN
+    return "a file name with control characters" if _CONTROL.search(path) else ""
 
 
 def _contents(
