@@ -121,8 +121,8 @@ def read_own(root: Path, relative: str) -> bytes | None:
         if error.errno != errno.ELOOP:
             raise
         raise _not_plain(relative) from error
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
+    try:
+        facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             raise _not_plain(relative)
         if facts.st_size > _LARGEST_READ:
@@ -132,7 +132,10 @@ def read_own(root: Path, relative: str) -> bytes | None:
                 hint="move what is history out of it",
                 code=Exit.PRECONDITION,
             )
-        return file.read()
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def _not_plain(relative: str) -> OrchestratorError:

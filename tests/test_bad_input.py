@@ -42,6 +42,19 @@ def test_no_plan(repo: Repo) -> None:
     refused(repo, 5, "no TODO.md", "orchestrator init")
 
 
+@pytest.mark.parametrize(("verb", "committed"), [("run", True), ("status", False)])
+def test_a_plan_that_is_a_folder(repo: Repo, verb: str, *, committed: bool) -> None:
+    if committed:
+        project(repo)
+        (repo.root / "TODO.md").unlink()
+    (repo.root / "TODO.md").mkdir()
+    (repo.root / "TODO.md/notes.md").write_text("notes\n")
+    repo.env["PYTHONWARNINGS"] = "always"  # of a descriptor that nobody closed, Python says so
+    said = repo.run(verb, code=5)
+    assert "TODO.md:1: not a regular file" in said.out + said.err
+    assert "ResourceWarning" not in said.err
+
+
 def test_detached_head(repo: Repo) -> None:
     project(repo)
     repo.git("switch", "-q", "--detach")
