@@ -48,6 +48,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "repo.git",  # git
         "repo.standby",  # git that stays
         "repo.remotes",  # gitpython, for what the upstream lacks
+        "cli.app",  # itself again, where names would be read as anything but UTF-8
     ),
     "network": (
         "testing.*",  # listens on loopback, for tests

@@ -88,6 +88,37 @@ def test_a_path_with_spaces_and_other_letters(tmp_path: Path) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
+def latin_1(folder: Path) -> dict[str, str]:
+    """A locale in which a byte is a letter; where none can be made, one that knows ASCII alone."""
+    made = folder / "en_US.ISO-8859-1"
+    if shutil.which("localedef"):
+        subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", made], check=False, capture_output=True)
+    return {"LOCPATH": str(folder), "LC_ALL": made.name} if made.exists() else ASCII
+
+
+ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "POSIX"}
+
+
+@pytest.mark.parametrize(
+    "program", [(sys.executable, "-m", "orchestrator"), ("orchestrator",)], ids=["module", "script"]
+)
+@pytest.mark.parametrize("locale", ["latin-1", "ascii"])
+def test_a_locale_in_which_names_would_be_read_otherwise(
+    repo: Repo, tmp_path: Path, locale: str, program: tuple[str, ...]
+) -> None:
+    repo.env |= ASCII if locale == "ascii" else latin_1(tmp_path)
+    repo.spec("a", "gr\u00fc\u00dfe.txt", goal="Say gr\u00fc\u00dfe.")
+    repo.task("a: gr\u00fc\u00dfe")
+    repo.shell_agent('echo new > "$1"')
+    repo.commit("a project")
+    for verb in ("run", "brief", "status"):
+        done = subprocess.run([*program, verb], cwd=repo.root, env=repo.env, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "gr\u00fc\u00dfe" in (done.stdout + done.stderr).decode() or verb != "brief"
+    assert (repo.root / "gr\u00fc\u00dfe.txt").read_text() == "new\n"
+    assert "gr\u00fc\u00dfe.txt" in repo.git("-c", "core.quotePath=false", "ls-tree", "--name-only", "HEAD").split("\n")
+
+
 def test_from_a_folder_below(repo: Repo) -> None:
     project(repo)
     (repo.root / "below").mkdir()

@@ -101,12 +101,24 @@ def app(ctx: click.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    _speak_utf8()
     _open_closed_streams()
     # A call is short, and a plan of thousands of tasks large: to look through it for circles, again and again and once
     # more at the end, takes a fifth of its time. What runs for long turns this on again.
     gc.disable()
     atexit.register(gc.freeze)
     sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _speak_utf8() -> None:
+    """Start this very command again where file names would be read as anything but UTF-8.
+
+    git's names are bytes, and what we write is UTF-8. In Latin-1 a spec's `ü` would name another file than git's; in
+    ASCII it would name none.
+    """
+    flag = ["-X", "utf8"]
+    if sys.getfilesystemencoding() != "utf-8" and sys.orig_argv[1:3] != flag:
+        os.execv(sys.executable, [sys.executable, *flag, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
 def _open_closed_streams() -> None:
