@@ -88,6 +88,14 @@ def test_a_path_with_spaces_and_other_letters(tmp_path: Path) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
+def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    repo = project(Repo(tmp_path / os.fsdecode(b"caf\xe9")).init())
+    for argv in ("run",), ("status",), ("brief",), ("doctor",), ("log",), ("checkpoint", "-m", "by hand"):
+        repo.run(*argv)
+    assert repo.landed() == ["a"]
+    assert "Workflow: caf?" in repo.git("log", "-1", "--format=%B")
+
+
 def latin_1(folder: Path) -> dict[str, str]:
     """A locale in which a byte is a letter; where none can be made, one that knows ASCII alone."""
     made = folder / "en_US.ISO-8859-1"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
 
 OLDEST_GIT = (2, 38)  # the first with `merge-tree --write-tree`
@@ -18,6 +19,11 @@ class Place:
 
     root: Path
     git_dir: Path
+
+    @property
+    def name(self) -> str:
+        """What the workflow is called where nobody gave it a name: as the folder, whose name may be no text."""
+        return one_line(self.root.name)
 
 
 def locate(start: Path, env: Mapping[str, str]) -> Place:

@@ -38,7 +38,7 @@ def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Ch
 def workflow_name(project: Project, now: Situation) -> str:
     """Return the workflow's name: configured, as the state file says, as the history says, or the folder's."""
     stated = now.state.workflow if now.state else ""
-    return project.config.name or stated or now.ledger.workflow or project.place.root.name
+    return project.config.name or stated or now.ledger.workflow or project.place.name
 
 
 def first_state(project: Project, now: Situation, workflow: str) -> State:

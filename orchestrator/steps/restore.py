@@ -127,7 +127,7 @@ def restore(project: Project, wanted: str) -> Return:
     changes = sorted(differences(git, now.commit, point.commit), key=lambda change: change.mode != "000000")
     pairs = [("Restore", point.name), *(("Reopen", value) for value in plan.reopened)]
     pairs += [("Task", task) for task in plan.landed]
-    facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
+    facts = Facts(now.ledger.workflow or project.place.name, now.phase, None, project.lock.epoch)
     body = [f"Back to {point.name} ({point.commit[:10]}): {point.subject}"]
     text = message(f"restore: {point.name}", body, pairs, facts)
     draft = Draft(text, tuple(changes), project.clock.now(), parent=now.commit)

@@ -154,7 +154,7 @@ def adopt_ticks(project: Project, now: Situation) -> str | None:
     if not by_hand:
         return None
     pairs = [("Task", task) for task in by_hand] + [("Approved-by", person(project))]
-    facts = Facts(now.ledger.workflow or project.place.root.name, now.phase, None, project.lock.epoch)
+    facts = Facts(now.ledger.workflow or project.place.name, now.phase, None, project.lock.epoch)
     text = message(f"done by hand: {', '.join(by_hand[:3])}", _body(by_hand), pairs, facts)
     draft = Draft(text, (), project.clock.now(), parent=now.commit, author=person(project))
     commit = build(project.git, project.checkout.objects, CANDIDATE, [draft])[0]
@@ -196,7 +196,7 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
     by_hand = ticked_by_hand(todo, known.landed)
     refuse_waiting(todo, waiting(project.register.of, known, _not_in(project.git, old, by_hand)))
     phase = state.phase if state else plan.phases[0]
-    return by_hand, known.workflow or project.place.root.name, phase
+    return by_hand, known.workflow or project.place.name, phase
 
 
 def _not_in(git: Git, commit: str, ticks: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import OrchestratorError
+from orchestrator.plaintext import one_line
 from orchestrator.plan import COMPLETE, Standing
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import NOTHING
@@ -148,7 +149,7 @@ def phase(now: Situation, standing: Standing) -> str:
 
 def workflow(sources: Sources, now: Situation) -> str:
     """Return the workflow's name: as the state file says, as the history says, or the folder's."""
-    return (now.state.workflow if now.state else "") or now.ledger.workflow or sources.root.name
+    return (now.state.workflow if now.state else "") or now.ledger.workflow or one_line(sources.root.name)
 
 
 def checkpoint_path(sources: Sources) -> str:
