@@ -132,7 +132,7 @@ def read_own(root: Path, relative: str) -> bytes | None:
                 hint="move what is history out of it",
                 code=Exit.PRECONDITION,
             )
-        with os.fdopen(handle, "rb", closefd=False) as file:
+        with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
             return file.read()
     finally:
         os.close(handle)

@@ -82,6 +82,68 @@ def test_status_without_a_commit(tmp_path: Path) -> None:
     assert repo.run("status").out.startswith("empty: IMPLEMENTING, 0 of 1 tasks landed\n")
 
 
+SPEC = "# Spec: a\n\n## Goal\n\nDo"  # and no files
+REFUSED = {
+    "a spec edited": ({"specs/a.md": SPEC}, False, "edited, and the next run will refuse it: specs/a.md:"),
+    "a spec that is new": ({"specs/b.md": SPEC}, False, "edited, and the next run will refuse it: specs/b.md:"),
+    "a spec that is a folder": ({"specs/a.md/x": "x"}, False, "the next run will refuse it: specs/a.md:1: not a"),
+    "a tick taken back": (
+        {"TODO.md": "## Implementing\n\n- [ ] done: it\n"},
+        True,
+        "the next run will refuse it: TODO.md:3: done is marked `[ ]`, but commit",
+    ),
+    "no phase": (
+        {"workflow-state.md": "# State\n\n**Current phase**: LATER\n"},
+        True,
+        "the next run will refuse it: workflow-state.md:3: 'LATER' is no phase",
+    ),
+    "a phase called complete": (
+        {
+            "workflow-state.md": "# State\n\n**Current phase**: IMPLEMENTING\n\n"
+            "## Phase Status\n\n| Phase | Status |\n|---|---|\n| IMPLEMENTING | COMPLETE |\n"
+        },
+        False,
+        "edited, and the next run will refuse it: workflow-state.md:9: IMPLEMENTING is COMPLETE here",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_status_says_what_the_next_run_will_refuse(repo: Repo, name: str) -> None:
+    files, committed, words = REFUSED[name]
+    repo.spec("done", "a.txt")
+    repo.task("done: it", "c: do c")
+    repo.shell_agent('echo new > "$1"')
+    repo.commit()
+    repo.run("run", code=3)
+    repo.spec("a", "b.txt")
+    repo.write("TODO.md", repo.read("TODO.md") + "- [ ] a: do a\n- [ ] b: do b\n")
+    repo.commit()
+    for path, content in files.items():
+        if (repo.root / path).parent.is_file():
+            (repo.root / path).parent.unlink()
+        repo.write(path, content)
+    if committed:
+        repo.commit()
+    said = repo.run("status")
+    assert words in said.out
+    assert said.err == "next: orchestrator doctor   # it says which line to mend\n"
+    refused = repo.run("run", code=5).err
+    assert words.partition("refuse it: ")[2] in refused
+    assert repo.run("doctor", code=1).out
+
+
+def test_status_names_a_committed_spec_that_cannot_be_read(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.write("specs/a.md", SPEC)
+    repo.commit()
+    said = repo.run("status")
+    assert said.out.startswith(
+        "The documents cannot be read: specs/a.md:1: the section `## Files to Modify` is missing"
+    )
+    assert said.err == "next: orchestrator doctor   # a document cannot be read\n"
+
+
 def test_status_names_what_it_cannot_read_and_what_is_edited(repo: Repo) -> None:
     repo.task("a: do a")
     repo.commit()
@@ -90,7 +152,7 @@ def test_status_names_what_it_cannot_read_and_what_is_edited(repo: Repo) -> None
     repo.write("TODO.md", "## Implementing\n\n- [ ] a: do a (after: z)\n")
     repo.commit()
     said = repo.run("status")
-    assert said.out.startswith("The documents at HEAD cannot be read: TODO.md:3: a comes after z, which is no task")
+    assert said.out.startswith("The documents cannot be read: TODO.md:3: a comes after z, which is no task")
     assert said.err == "next: orchestrator doctor   # a document cannot be read\n"
 
 

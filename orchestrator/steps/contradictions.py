@@ -15,7 +15,7 @@ def refuse_contradictions(todo: Todo, state: State | None, plan: Plan, landed: M
     """Raise DocumentError when a landed task is not ticked, or the current phase is none of the plan's."""
     _refuse_unticked(todo, landed)
     if state is not None:
-        _refuse_unknown_phase(state, plan)
+        refuse_unknown_phase(state, plan)
 
 
 def ticked_by_hand(todo: Todo, landed: Mapping[str, str]) -> tuple[str, ...]:
@@ -57,7 +57,8 @@ def _refuse_unticked(todo: Todo, landed: Mapping[str, str]) -> None:
             )
 
 
-def _refuse_unknown_phase(state: State, plan: Plan) -> None:
+def refuse_unknown_phase(state: State, plan: Plan) -> None:
+    """Raise DocumentError when the current phase is none of the plan's."""
     stated = state.phase.strip().upper()
     if stated in {BLOCKED, COMPLETE} or planning.match_phase(state.phase, plan.phases):
         return

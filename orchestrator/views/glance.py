@@ -1,6 +1,6 @@
 """What every view reads: the documents at HEAD, each parsed only when something of it is shown."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -62,28 +62,33 @@ class Sources:
 
 
 class Shelf(Mapping[str, Spec]):
-    """The specs by task, parsed when asked for: a thousand of them take longer than a person waits."""
+    """The specs by task, parsed when asked for: a thousand of them take longer than a person waits.
 
-    def __init__(self, names: frozenset[str], read: Callable[[str], bytes]) -> None:
-        self._names = names
-        self._read = read
+    Args:
+        texts: the specs' own bytes, by task.
+    """
+
+    def __init__(self, texts: Mapping[str, bytes]) -> None:
+        self.texts = texts
         self._parsed: dict[str, Spec] = {}
 
     def __getitem__(self, task: str) -> Spec:
-        if task not in self._names:
-            raise KeyError(task)
         if task not in self._parsed:
-            self._parsed[task] = Spec.parse(self._read(task), spec_path(task))
+            self._parsed[task] = Spec.parse(self.texts[task], spec_path(task))
         return self._parsed[task]
 
     def __contains__(self, task: object) -> bool:
-        return task in self._names
+        return task in self.texts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.texts)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.texts)
+
+    def marked(self) -> dict[str, Spec]:
+        """Return the specs that speak of a person or a draft: few need to be parsed."""
+        return {task: self[task] for task, data in self.texts.items() if b"person" in data or b"raft" in data}
 
 
 def look(sources: Sources) -> Situation | None:
@@ -104,17 +109,9 @@ def look(sources: Sources) -> Situation | None:
     tasks = [task for task in todo.ids if task not in landed]
     found |= _found(sources, [path for task in tasks for path in (spec_path(task), result_path(task))])
     shelf = _shelf(sources, found, tasks)
-    marked = _marked(sources, found, tasks)
-    plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=marked)
-    return primed(Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), {}), landed)
-
-
-def _marked(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Spec]:
-    """Return the specs that speak of a person or a draft: one process reads them all, few need to be parsed."""
-    paths = {spec_path(task): task for task in tasks}
-    read = _contents(sources, found, list(paths))
-    speaking = {path: data for path, data in read.items() if b"person" in data or b"raft" in data}
-    return {paths[path]: Spec.parse(data, path) for path, data in speaking.items()}
+    plan = planning.build(todo, shelf, sources.phases or phases_in(state), TODO, marked=shelf.marked())
+    ids = {task: found[spec_path(task)].blob for task in shelf if spec_path(task) in found}
+    return primed(Situation(sources.tip, todo, state, plan, known, _results(sources, found, tasks), ids), landed)
 
 
 def _found(sources: Sources, paths: list[str]) -> dict[str, Entry]:
@@ -129,8 +126,8 @@ def _contents(sources: Sources, found: Mapping[str, Entry], paths: list[str]) ->
 
 
 def _shelf(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> Shelf:
-    names = (task for task in tasks if spec_path(task) in found or (sources.root / spec_path(task)).is_file())
-    return Shelf(frozenset(names), lambda task: _contents(sources, found, [spec_path(task)]).get(spec_path(task), b""))
+    read = _contents(sources, found, [spec_path(task) for task in tasks])
+    return Shelf({task: read[spec_path(task)] for task in tasks if spec_path(task) in read})
 
 
 def _results(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> dict[str, Result]:
@@ -138,6 +135,26 @@ def _results(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> 
     wanted = [task for task in tasks if result_path(task) in found]
     read = _contents(sources, found, [result_path(task) for task in wanted])
     return {task: Result.parse(read[result_path(task)], result_path(task)) for task in wanted}
+
+
+def edited(sources: Sources, now: Situation) -> dict[str, bytes]:
+    """Return what the files of TODO, state and open tasks' specs hold where that is not what HEAD has, by path.
+
+    A spec that was never committed is among them.
+
+    Raises:
+        OrchestratorError: one is no plain file, or too large.
+    """
+    before = {TODO: now.todo.render(), STATE: now.state.render() if now.state else b""}
+    texts = now.plan.specs.texts if isinstance(now.plan.specs, Shelf) else {}
+    before |= {spec_path(task): data if task in now.spec_ids else b"" for task, data in texts.items()}
+    own = ((path, read_own(sources.root, path)) for path in before)
+    changed = ((path, data) for path, data in own if data is not None and data != before[path])
+    return {path: data for path, data in changed if _lines(data) != _lines(before[path])}
+
+
+def _lines(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")
 
 
 def phase(now: Situation, standing: Standing) -> str:

@@ -4,15 +4,22 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.documents.state import State
 from orchestrator.documents.todo import Mark
+from orchestrator.errors import DocumentError
 from orchestrator.repo.attempts import load
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.repo.trees import blobs
 from orchestrator.steps import desk as desks
-from orchestrator.steps.contradictions import ticked_by_hand, unlanded
+from orchestrator.steps.contradictions import (
+    refuse_early_completion,
+    refuse_unknown_phase,
+    ticked_by_hand,
+    unlanded,
+)
 from orchestrator.steps.desk import Desk
-from orchestrator.steps.standing import CHECKPOINTS, TODO, spec_path, waiting
+from orchestrator.steps.standing import CHECKPOINTS, STATE, TODO, spec_path, waiting
 from orchestrator.views.findings import Finding, Severity, of_error
 from orchestrator.views.specs import forbidden, softer
 
@@ -23,6 +30,7 @@ def documents(desk: Desk, known: Ledger, root: Path, git: Git) -> list[Finding]:
     """Return everything that is wrong with the documents."""
     found = [of_error(fault) for fault in desk.faults]
     found += _absent(desk, known, git)
+    found += _state(desk, known, git)
     found += _specs(desk, known)
     found += _drift(desk, known, git)
     found += _numbering(desks.listed(root, CHECKPOINTS), known)
@@ -37,6 +45,18 @@ def _absent(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, f"{TODO} is gone", why, REBUILD, TODO)
     else:
         yield Finding(Severity.NOTE, f"there is no {TODO} yet", "it holds the plan", "orchestrator init")
+
+
+def _state(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:
+    """What the next run will refuse of the state file."""
+    if desk.state is None or desk.plan is None:
+        return
+    try:
+        refuse_unknown_phase(desk.state, desk.plan)
+        before = blobs(git, [f"HEAD:{STATE}"]).get(f"HEAD:{STATE}")
+        refuse_early_completion(desk.state, State.parse(before, STATE) if before else None, desk.plan, known.landed)
+    except DocumentError as error:
+        yield of_error(error)
 
 
 def _specs(desk: Desk, known: Ledger) -> Iterator[Finding]:

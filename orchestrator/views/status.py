@@ -6,6 +6,7 @@ from datetime import datetime
 
 from orchestrator import plan as planning
 from orchestrator.budget import MICROS
+from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import DocumentError, OrchestratorError
@@ -16,12 +17,17 @@ from orchestrator.repo.attempts import load
 from orchestrator.steps.begun import begun
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
-from orchestrator.steps.contradictions import refuse_contradictions, refuse_waiting, ticked_by_hand
+from orchestrator.steps.contradictions import (
+    refuse_contradictions,
+    refuse_early_completion,
+    refuse_waiting,
+    ticked_by_hand,
+)
 from orchestrator.steps.shown import approval
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, waiting
-from orchestrator.views.glance import Sources, look, own_bytes, phase, workflow
+from orchestrator.views.glance import Sources, edited, look, phase, workflow
 from orchestrator.views.work import Leader, Running, work
-from orchestrator.workspace import Folders, read_own
+from orchestrator.workspace import Folders
 
 _LISTED = 20  # in the data
 _GOAL = 200  # characters
@@ -50,7 +56,7 @@ class Status:
         blocked: tasks that wait for a person or for one that does; the first twenty of `blocked_count`.
         checkpoint: the last one's number, 0 for none; `checkpoint_at` is its minute.
         edited: documents whose file is not what HEAD has: the next run takes them in.
-        refused: why the next run would not take them in, with the line; empty when it would.
+        refused: why the next run would not take them in, or refuses what HEAD has, with the line; empty else.
         cost: what was spent so far, over all runs, in US dollars; calls under way count at their most.
         budget: what may be spent, 0 for no limit.
         gate: the checkpoint that waits for a person; empty where none does.
@@ -106,17 +112,16 @@ def status(sources: Sources) -> Status:
     )
     try:
         now = look(sources)
+        if now is None:
+            return replace(shown, planned=False)
+        shown = _standing(shown, now, claims(sources.git))  # parses the spec of what may start
     except DocumentError as error:
         return replace(shown, problem=f"{error} ({error.hint})")
-    if now is None:
-        return replace(shown, planned=False)
-    edited = tuple(_edited(sources, now))
-    shown = _standing(shown, now, claims(sources.git))
-    refused = _refused(sources, now) if edited else ""
+    edits, refused = _taken(sources, now)
     gate = now.ledger.gate
     if gate is not None and gate.shut:
         shown = replace(shown, gate=gate.name, gate_why=gate.why, approve=approval(sources.git, now.commit, gate))
-    return replace(shown, workflow=workflow(sources, now), edited=edited, refused=refused)
+    return replace(shown, workflow=workflow(sources, now), edited=tuple(edits[:_LISTED]), refused=refused)
 
 
 def _standing(shown: Status, now: Situation, taken: Mapping[str, Claim]) -> Status:
@@ -155,28 +160,31 @@ def _failure(now: Situation, task: str) -> str:
     return rows[-1].failure if rows else ""
 
 
-def _edited(sources: Sources, now: Situation) -> Iterator[str]:
-    before = {TODO: now.todo.render(), STATE: now.state.render() if now.state else b""}
-    for path, data in before.items():
-        name, own = own_bytes(sources, (path,))
-        if name and own != data and _lines(own) != _lines(data):
-            yield path
-
-
-def _refused(sources: Sources, now: Situation) -> str:
-    """Return what the next run would say of TODO.md and the state file as they stand on the disk."""
+def _taken(sources: Sources, now: Situation) -> tuple[list[str], str]:
+    """Return the documents that the next run takes in, and what it would say against that, or against what HEAD has."""
+    edits: dict[str, bytes] = {}
     try:
-        todo, state = (read_own(sources.root, path) for path in (TODO, STATE))
-        tasks = now.todo if todo is None else Todo.parse(todo, TODO)
-        stated = now.state if state is None else State.parse(state, STATE)
-        plan = planning.build(tasks, now.plan.specs, sources.phases or phases_in(stated), TODO, marked={})
-        refuse_contradictions(tasks, stated, plan, now.ledger.landed)
-        by_hand = [task for task in ticked_by_hand(tasks, now.ledger.landed) if task not in now.todo.ticked]
-        refuse_waiting(tasks, waiting(lambda task: load(sources.git, task), now.ledger, by_hand))
+        edits = edited(sources, now)
+        _refuse(sources, now, edits)
     except OrchestratorError as error:
-        return f"{error} ({error.hint})"
-    return ""
+        return [*edits], f"{error} ({error.hint})"
+    except OSError as error:
+        return [*edits], f"{error.filename}: {error.strerror}"
+    return [*edits], ""
 
 
-def _lines(data: bytes) -> bytes:
-    return data.replace(b"\r\n", b"\n")
+def _refuse(sources: Sources, now: Situation, edits: Mapping[str, bytes]) -> None:
+    """Raise what the next run would: it parses what was edited, and holds all against what has landed."""
+    todo = Todo.parse(edits[TODO], TODO) if TODO in edits else now.todo
+    state = State.parse(edits[STATE], STATE) if STATE in edits else now.state
+    for path in edits.keys() - {TODO, STATE}:
+        Spec.parse(edits[path], path)
+    if todo is now.todo and state is now.state:
+        refuse_contradictions(todo, state, now.plan, now.landed)
+        return
+    plan = planning.build(todo, now.plan.specs, sources.phases or phases_in(state), TODO, marked={})
+    refuse_contradictions(todo, state, plan, now.ledger.landed)
+    if state is not None and state is not now.state:
+        refuse_early_completion(state, now.state, plan, now.ledger.landed)
+    by_hand = [task for task in ticked_by_hand(todo, now.ledger.landed) if task not in now.todo.ticked]
+    refuse_waiting(todo, waiting(lambda task: load(sources.git, task), now.ledger, by_hand))

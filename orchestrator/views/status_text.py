@@ -63,7 +63,7 @@ def text(shown: Status, now: datetime) -> str:
     if not shown.planned:
         lines = ["No plan here: HEAD has no TODO.md.", "`orchestrator init` makes the files."]
     elif shown.problem:
-        lines = [f"The documents at HEAD cannot be read: {one_line(shown.problem)}"]
+        lines = [f"The documents cannot be read: {one_line(shown.problem)}"]
     else:
         lines = [*_heading(shown), *_bars(shown), "", *_people(shown), _last(shown, now)]
     fits = (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines + _at_work(shown))
@@ -106,9 +106,11 @@ def _people(shown: Status) -> Iterator[str]:
     yield from _few("dead letter: ", dead, shown.dead_count - len(deciding), "orchestrator dlq list")
     yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list")
     if shown.refused:
-        yield f"edited, and the next run will refuse it: {one_line(shown.refused)}"
+        edited = "edited, and " if shown.edited else ""
+        yield f"{edited}the next run will refuse it: {one_line(shown.refused)}"
     elif shown.edited:
-        yield f"edited, taken in by the next run: {', '.join(shown.edited)}"
+        more = "" if len(shown.edited) <= _FEW else f" and {len(shown.edited) - _FEW} more"
+        yield f"edited, taken in by the next run: {', '.join(shown.edited[:_FEW])}{more}"
 
 
 def _few(word: str, found: Mapping[str, str], count: int, rest: str) -> Iterator[str]:
