@@ -161,6 +161,21 @@ def test_done_takes_deletions_modes_and_staged_changes(repo: Repo) -> None:
     assert repo.git("log", "-1", whose) == "Ada Person <ada@example.org> person"
 
 
+def test_done_takes_a_file_that_git_ignores_where_the_spec_names_it(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second")
+    repo.spec("one", "one.txt", "build/made.txt", "not[there].txt")
+    repo.spec("two", "build/")
+    repo.write(".gitignore", "build/\n")
+    repo.commit("ignored")
+    repo.write("one.txt", "by hand\n")
+    repo.write("build/made.txt", "made\n")
+    repo.write("build/log.txt", "log\n")
+    assert "(build/made.txt, one.txt)" in repo.run("task", "done", "one").out
+    assert repo.git("show", "HEAD:build/made.txt") == "made"
+    assert "nothing is changed in the files of two" in repo.run("task", "done", "two", code=5).err
+    assert repo.git("status", "--porcelain") == ""
+
+
 def test_done_names_what_it_cannot_do(repo: Repo) -> None:
     started(repo, "one: The first", "two: The second")
     (repo.root / "specs/two.md").unlink()

@@ -57,7 +57,7 @@ def adopt(project: Project, task: str, who: str, told: str, *, unchanged: bool =
         return Adopted(task, changed=False, commit=now.ledger.landed[task])
     _refuse_unlandable(now, task)
     patterns = [file.path for file in now.plan.specs[task].files]
-    paths = uncommitted(project.git)
+    paths = uncommitted(project.git, {path for path in patterns if not policy.is_glob(path)})
     inside = [path for path in paths if policy.covers(patterns, path)]
     changes = as_changes(project.git, project.place.root, base, inside)
     if not changes and not unchanged:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from orchestrator import policy
@@ -13,12 +13,21 @@ from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
 DOCUMENTS = (TODO, STATE, SPECS, CHECKPOINTS)
 
 
-def uncommitted(git: Git) -> list[str]:
-    """Return the paths that differ from HEAD: staged, not staged and new; no ignored ones, no documents."""
+def uncommitted(git: Git, named: Collection[str] = ()) -> list[str]:
+    """Return the paths that differ from HEAD: staged, not staged and new; no documents, no ignored ones but `named`."""
     git.attempt("update-index", "-q", "--refresh")
     changed = git.records("diff-index", "--name-only", "--no-renames", "-z", "HEAD", "--")
     fresh = git.records("ls-files", "-z", "--others", "--exclude-standard", "--")
-    return sorted(path for path in {*changed, *fresh} if not policy.covers(DOCUMENTS, path))
+    return sorted(path for path in {*changed, *fresh, *_ignored(git, named)} if not policy.covers(DOCUMENTS, path))
+
+
+def _ignored(git: Git, named: Collection[str]) -> list[str]:
+    """Return those files of `named` that are there and that git passes over."""
+    if not named:
+        return []
+    which = ("--others", "--ignored", "--exclude-standard")
+    found = git.records("--literal-pathspecs", "ls-files", "-z", *which, "--", *named)
+    return [path for path in found if path in named]
 
 
 def as_changes(git: Git, root: Path, base: str, paths: Sequence[str]) -> tuple[Change, ...]:
