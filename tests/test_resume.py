@@ -150,6 +150,28 @@ def test_only_the_newest_checkpoints_stay_in_the_tree(repo: Repo) -> None:
     )
 
 
+def test_checkpoints_count_on_after_a_squash_merge(repo: Repo) -> None:
+    """Such a commit has no trailers, and brings the other branch's checkpoints."""
+    two_phases(repo, more="[checkpoint]\nkeep = 4\n")
+    repo.write("ok", "")
+    repo.commit("the check is green")
+    repo.git("switch", "-q", "-c", "feature")
+    repo.run("run")
+    before = sorted(path.name for path in (repo.root / "checkpoints").iterdir())
+    repo.git("switch", "-q", "main")
+    repo.git("merge", "-q", "--squash", "feature")
+    repo.git("commit", "-q", "-m", "feature (#12)")
+    repo.run("run")
+    repo.write("TODO.md", repo.read("TODO.md") + "- [ ] d: do d\n")
+    repo.spec("d", "d.txt")
+    repo.run("run")
+    after = sorted(path.name for path in (repo.root / "checkpoints").iterdir())
+    assert [name[:4] for name in before] == ["0001", "0002", "0003", "0004"]
+    assert [name[:4] for name in after] == ["0003", "0004", "0005", "0006"]
+    assert after[-1] == "0006-d.md"
+    assert "checkpoints/0006-d.md" in repo.run("brief").out
+
+
 def test_worktrees_get_the_ignored_files_that_are_named_and_their_setup_once(repo: Repo) -> None:
     repo.write(".gitignore", "env\nbig\nready\n")
     repo.write("env", "SECRET=1\n")

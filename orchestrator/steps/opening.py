@@ -10,13 +10,14 @@ from orchestrator.repo.trees import entries
 from orchestrator.steps.chapter import Chapter
 from orchestrator.steps.issues import blocked
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation, numbered
+from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation, checkpoint_number, numbered
 
 
 def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Chapter:
     """Return the documents of `now`, ready for the next page."""
     standing = replace(now.standing(), running=frozenset(running))
     workflow = workflow_name(project, now)
+    shelf = numbered(entries(project.git, now.commit, [CHECKPOINTS.rstrip("/")]))
     return Chapter(
         plan=now.plan,
         todo=now.todo,
@@ -28,8 +29,9 @@ def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Ch
         workflow=workflow,
         blocked=blocked(now, standing),
         running=running,
-        shelf=tuple(numbered(entries(project.git, now.commit, [CHECKPOINTS.rstrip("/")]))),
-        number=now.ledger.checkpoint,
+        shelf=tuple(shelf),
+        # After a squash merge the trailers begin anew, and the files of the other branch are there.
+        number=max([now.ledger.checkpoint, *map(checkpoint_number, shelf[-1:])]),
         every=project.config.every,
         keep=project.config.keep,
     )

@@ -35,13 +35,15 @@ def result_path(task: str) -> str:
 
 def numbered(paths: Iterable[str]) -> list[str]:
     """Return those of `paths` that are checkpoints with a number, oldest first: 9999 comes before 10000."""
-    found = [(name.partition("-")[0], path) for path in paths if (name := _checkpoint_name(path))]
-    return [path for _, path in sorted((int(number), path) for number, path in found if number.isdecimal())]
+    found = {path: checkpoint_number(path) for path in paths}
+    return sorted((path for path in found if found[path] >= 0), key=lambda path: (found[path], path))
 
 
-def _checkpoint_name(path: str) -> str:
+def checkpoint_number(path: str) -> int:
+    """Return the number of the checkpoint at `path`, -1 where that is none."""
     name = path.removeprefix(CHECKPOINTS)
-    return name if "/" not in name and name.endswith(".md") else ""
+    said = name.partition("-")[0] if "/" not in name and name.endswith(".md") else ""
+    return int(said) if said.isdecimal() else -1
 
 
 @dataclass
