@@ -42,7 +42,33 @@ def test_no_plan(repo: Repo) -> None:
     refused(repo, 5, "no TODO.md", "orchestrator init")
 
 
-@pytest.mark.parametrize(("verb", "committed"), [("run", True), ("status", True), ("status", False)])
+IGNORED = {
+    "the plan": ("*.md\n", ["TODO.md", "specs/a.md"]),
+    "the specs": ("specs/\n!specs/b.md\n", ["specs/a.md"]),
+}
+
+
+@pytest.mark.parametrize("name", IGNORED)
+def test_documents_that_git_ignores(repo: Repo, name: str) -> None:
+    rules, paths = IGNORED[name]
+    repo.write(".gitignore", f"# ours\n{rules}")
+    project(repo)
+    words = f"{paths[0]}:1: {paths[0]} is there, but git ignores it: `{rules.split()[0]}` in .gitignore:2"
+    refused(repo, 5, words, f"hint: git add -f {paths[0]}, or take that rule out of .gitignore")
+    assert words in repo.run("run", "--dry-run", code=5).err
+    assert words in repo.run("task", "done", "a", code=5).err
+    said = repo.run("status")
+    assert words[:60] in said.out
+    assert said.err == "next: orchestrator doctor   # it says which line to mend\n"
+    assert f"error: {paths[0]}: git ignores it: `{rules.split()[0]}` in .gitignore:2" in repo.run("doctor", code=1).out
+    for path in paths:
+        repo.git("add", "-f", path)
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert "git ignores" not in repo.run("doctor").out
+
+
+@pytest.mark.parametrize(("verb", "committed"), [("run", True), ("status", True), ("run", False), ("status", False)])
 def test_a_plan_that_is_a_folder(repo: Repo, verb: str, *, committed: bool) -> None:
     if committed:
         project(repo)

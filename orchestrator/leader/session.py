@@ -13,6 +13,7 @@ from orchestrator.leader.recovery import recover, sift
 from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
 from orchestrator.steps import publish
+from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.looking import Look
 from orchestrator.steps.project import Project
 from orchestrator.steps.review import check_roles
@@ -27,7 +28,7 @@ def prepare(project: Project, library: Library, looked: Look) -> Situation:
     `looked` says what git saw of the documents; which of them differ holds as long as nothing has to be healed.
 
     Raises:
-        OrchestratorError: there is no plan, or a document contradicts what is landed.
+        OrchestratorError: there is no plan, git ignores a part of it, or a document contradicts what is landed.
     """
     seen = looked()
     found = recover(project, seen)
@@ -35,6 +36,7 @@ def prepare(project: Project, library: Library, looked: Look) -> Situation:
     now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if not now.plan.tasks:
         raise OrchestratorError("TODO.md has no tasks", hint='orchestrator task add ID "TITLE"', code=Exit.PRECONDITION)
+    refuse_ignored(project.git, [spec_path(task) for task in now.unsettled if task not in now.plan.specs])
     if adopt_ticks(project, now):
         now = situation(project.git, project.checkout.tip(), library, project.config.phases)
     if now.state is None or now.ledger.checkpoint == 0:

@@ -9,8 +9,10 @@ from orchestrator.documents.todo import Task
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
 from orchestrator.repo.attempts import Attempt, Fate
+from orchestrator.repo.git import Git
 from orchestrator.steps import claim
 from orchestrator.steps.dirt import as_changes, uncommitted
+from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.land import land
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
@@ -55,7 +57,7 @@ def adopt(project: Project, task: str, who: str, told: str, *, unchanged: bool =
     if task in now.ledger.landed:
         claim.release(project.git, task)
         return Adopted(task, changed=False, commit=now.ledger.landed[task])
-    _refuse_unlandable(now, task)
+    _refuse_unlandable(project.git, now, task)
     patterns = [file.path for file in now.plan.specs[task].files]
     paths = uncommitted(project.git, {path for path in patterns if not policy.is_glob(path)})
     inside = [path for path in paths if policy.covers(patterns, path)]
@@ -76,8 +78,9 @@ def adopt(project: Project, task: str, who: str, told: str, *, unchanged: bool =
     return Adopted(task, changed=True, commit=landed[task], files=tuple(taken), outside=outside)
 
 
-def _refuse_unlandable(now: Situation, task: str) -> None:
+def _refuse_unlandable(git: Git, now: Situation, task: str) -> None:
     if task not in now.plan.specs:
+        refuse_ignored(git, [spec_path(task)])
         raise OrchestratorError(
             f"{task} has no spec: which files are its own is not said",
             where=spec_path(task),

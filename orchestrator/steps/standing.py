@@ -16,6 +16,8 @@ from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger
 from orchestrator.repo.remembered import recall
 from orchestrator.repo.trees import blobs, entries
+from orchestrator.steps.ignored import refuse_ignored
+from orchestrator.workspace import read_own
 
 TODO = "TODO.md"
 STATE = "workflow-state.md"
@@ -195,7 +197,7 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
     last = library.last
     found = entries(git, commit, [TODO, STATE])
     if TODO not in found:
-        raise no_plan()
+        raise no_plan(git)
     read = blobs(git, [found[path].blob for path in (TODO, STATE) if path in found])
     todo = Todo.parse(read[found[TODO].blob], TODO)
     state = State.parse(read[found[STATE].blob], STATE) if STATE in found else None
@@ -242,8 +244,14 @@ def recalled(git: Git, commit: str, todo: Todo) -> tuple[Ledger, dict[str, str]]
     return known, known.landed.among(todo.by_id.keys())
 
 
-def no_plan() -> OrchestratorError:
-    """Return the error of a project without a plan."""
+def no_plan(git: Git) -> OrchestratorError:
+    """Return the error of a project without a plan.
+
+    Raises:
+        OrchestratorError: there is one that no commit takes in: git ignores it, or it is no plain file.
+    """
+    refuse_ignored(git, [TODO])
+    read_own(git.directory, TODO)
     return OrchestratorError(
         "there is no plan here: no TODO.md",
         hint="orchestrator init, then write tasks into TODO.md and specs/",

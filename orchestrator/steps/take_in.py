@@ -178,7 +178,7 @@ def _check(project: Project, old: str, found: Edits) -> tuple[tuple[str, ...], s
     """Refuse what cannot be taken; return the tasks ticked by hand, the workflow's name and the stated phase."""
     documents = _after(project, old, found)
     if TODO not in documents:
-        raise no_plan()
+        raise no_plan(project.git)
     todo = Todo.parse(documents[TODO], TODO)
     state = State.parse(documents[STATE], STATE) if STATE in documents else None
     specs = {}

@@ -20,8 +20,9 @@ from orchestrator.repo.history import ledger
 from orchestrator.repo.refs import head
 from orchestrator.repo.trees import blobs, entries
 from orchestrator.steps.claim import claims
+from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import waits
-from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in
+from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in, spec_path
 from orchestrator.workspace import read_own
 
 _RESULT = ".result.md"
@@ -157,6 +158,7 @@ def _situation(git: Git, root: Path, config: Config) -> Situation:
         if not name.endswith(_RESULT)
     }
     plan = planning.build(todo, specs, config.phases or phases_in(state), TODO)
+    refuse_ignored(git, [TODO, *map(spec_path, todo.ids)])
     return Situation(commit, todo, state, plan, ledger(git, commit), results, {})
 
 

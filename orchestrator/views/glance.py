@@ -137,6 +137,11 @@ def _results(sources: Sources, found: Mapping[str, Entry], tasks: list[str]) -> 
     return {task: Result.parse(read[result_path(task)], result_path(task)) for task in wanted}
 
 
+def is_committed(sources: Sources, path: str) -> bool:
+    """Whether HEAD has a file at `path`."""
+    return bool(_found(sources, [path]))
+
+
 def edited(sources: Sources, now: Situation) -> dict[str, bytes]:
     """Return what the files of TODO, state and open tasks' specs hold where that is not what HEAD has, by path.
 

@@ -19,6 +19,7 @@ from orchestrator.steps.contradictions import (
     unlanded,
 )
 from orchestrator.steps.desk import Desk
+from orchestrator.steps.ignored import adding, ignored
 from orchestrator.steps.standing import CHECKPOINTS, STATE, TODO, spec_path, waiting
 from orchestrator.views.findings import Finding, Severity, of_error
 from orchestrator.views.specs import forbidden, softer
@@ -31,6 +32,7 @@ def documents(desk: Desk, known: Ledger, root: Path, git: Git) -> list[Finding]:
     found = [of_error(fault) for fault in desk.faults]
     found += _absent(desk, known, git)
     found += _state(desk, known, git)
+    found += _ignored(desk, known, git)
     found += _specs(desk, known)
     found += _drift(desk, known, git)
     found += _numbering(desks.listed(root, CHECKPOINTS), known)
@@ -45,6 +47,15 @@ def _absent(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, f"{TODO} is gone", why, REBUILD, TODO)
     else:
         yield Finding(Severity.NOTE, f"there is no {TODO} yet", "it holds the plan", "orchestrator init")
+
+
+def _ignored(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:
+    tasks = desk.todo.ids if desk.todo else ()
+    wanted = [TODO, *(spec_path(task) for task in tasks if task not in known.landed)]
+    for path, (rule, where) in ignored(git, wanted).items():
+        what = f"git ignores it: `{rule}` in {where}"
+        fix = f"{adding([path])}   # or take that rule out"
+        yield Finding(Severity.ERROR, what, "a run works from what is committed", fix, path)
 
 
 def _state(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:

@@ -23,9 +23,10 @@ from orchestrator.steps.contradictions import (
     refuse_waiting,
     ticked_by_hand,
 )
+from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import approval
-from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, waiting
-from orchestrator.views.glance import Sources, edited, look, phase, workflow
+from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, spec_path, waiting
+from orchestrator.views.glance import Sources, edited, is_committed, look, phase, workflow
 from orchestrator.views.work import Leader, Running, work
 from orchestrator.workspace import Folders
 
@@ -175,6 +176,8 @@ def _taken(sources: Sources, now: Situation) -> tuple[list[str], str]:
 
 def _refuse(sources: Sources, now: Situation, edits: Mapping[str, bytes]) -> None:
     """Raise what the next run would: it parses what was edited, and holds all against what has landed."""
+    fresh = [spec_path(task) for task in now.plan.specs if task not in now.spec_ids]
+    refuse_ignored(sources.git, fresh if is_committed(sources, TODO) else [TODO, *fresh])
     todo = Todo.parse(edits[TODO], TODO) if TODO in edits else now.todo
     state = State.parse(edits[STATE], STATE) if STATE in edits else now.state
     for path in edits.keys() - {TODO, STATE}:
