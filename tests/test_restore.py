@@ -127,11 +127,39 @@ def test_unknown_places_are_refused(done: Repo) -> None:
 def test_fork_makes_a_branch_and_stays(done: Repo) -> None:
     assert done.run("fork", "2", "try/other", "--dry-run", "--json").json["data"]["changed"] is False
     assert done.git("branch", "--list", "try/*") == ""
-    assert done.run("fork", "2", "try/other", "--json").json["data"]["changed"] is True
-    assert done.git("rev-parse", "try/other") == commit_of(done, 2)
+    data = done.run("fork", "2", "try/other", "--json").json["data"]
+    assert (data["changed"], data["reopened"]) == (True, ["two/1"])
+    assert done.git("rev-parse", "try/other^") == commit_of(done, 2)
+    assert done.git("diff", "--name-only", "try/other", commit_of(done, 2)) == ""
+    done.run("fork", "3", "same")
+    assert done.git("rev-parse", "same") == commit_of(done, 3)
+    assert done.git("for-each-ref", "refs/orchestrator/forked") == ""
     assert done.git("symbolic-ref", "--short", "HEAD") == "main"
     assert done.run("fork", "2", "try/other", "--json").json["data"]["changed"] is False
     assert "there is a branch try/other already" in done.run("fork", "3", "try/other", code=5).err
     assert "cannot name a branch" in done.run("fork", "2", "a..b", code=2).err
     assert "cannot name a branch" in done.run("fork", "2", "@{-1}", code=2).err
     assert "cannot name a branch" in done.run("fork", "2", "--", "--upload-pack=x", code=2).err
+
+
+def test_a_fork_tries_again_what_was_dead_or_finished_on_the_other_branch(repo: Repo) -> None:
+    way = repo.root.parent / "way"
+    way.write_text("first")
+    repo.task("one: The first", "two: The second")
+    repo.spec("one", "one.txt")
+    repo.spec("two", "two.txt")
+    command = f'[ "$(cat {way}) $ORCHESTRATOR_TASK" = "first two" ] && exit 3; cat {way} > "$1"'
+    repo.shell_agent(command, more="[limits]\nattempts = 1\n")
+    repo.commit("the plan")
+    repo.run("run", code=1)
+    assert repo.landed() == ["one"]
+    way.write_text("second")
+    said = repo.run("fork", "1", "other")
+    assert said.out.endswith("; starts anew there: one, two\n")
+    repo.git("switch", "-q", "other")
+    repo.run("run")
+    assert sorted(repo.landed()) == ["one", "two"]
+    assert (repo.read("one.txt"), repo.read("two.txt")) == ("second", "second")
+    assert repo.git("status", "--porcelain") == ""
+    repo.git("switch", "-q", "main")
+    assert "dead letter: two" in repo.run("status").out

@@ -24,7 +24,7 @@ DATA = {
     "dlq.show": "orchestrator.views.dlq:Letter",
     "doctor": "orchestrator.views.doctor:Diagnosis",
     "drop": "orchestrator.steps.reopen:Decided",
-    "fork": "orchestrator.steps.restore:Branch",
+    "fork": "orchestrator.steps.fork:Branch",
     "help": "orchestrator.cli.help:Topic",
     "hook": "orchestrator.cli.hook:Said",
     "init": "orchestrator.cli.init:Installed",

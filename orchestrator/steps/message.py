@@ -14,7 +14,10 @@ from orchestrator.steps.results import LISTED
 
 @dataclass(frozen=True)
 class Facts:
-    """What every commit of ours says: workflow, phase, checkpoint number where it carries one, the leader's epoch."""
+    """What every commit of ours says: workflow, phase, checkpoint number where it carries one, the leader's epoch.
+
+    The epoch is 0 where nobody leads.
+    """
 
     workflow: str
     phase: str
@@ -29,7 +32,7 @@ def message(subject: str, body: Sequence[str], pairs: Iterable[tuple[str, str]],
         *pairs,
         ("Checkpoint", f"{facts.checkpoint:04d}" if facts.checkpoint else ""),
         ("Phase", facts.phase),
-        ("Epoch", str(facts.epoch)),
+        ("Epoch", str(facts.epoch) if facts.epoch else ""),
     ]
     paragraphs = [one_line(subject), *(indented(part, "  ") for part in body if part.strip()), trailers(ours)]
     return "\n\n".join(paragraphs) + "\n"

@@ -1,15 +1,14 @@
-"""Restoring: forward to an old checkpoint's tree, code and state; forking: another branch from there."""
+"""Restoring: forward to an old checkpoint's tree, code and state."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from orchestrator.documents.result import Status
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.attempts import load
 from orchestrator.repo.commits import CANDIDATE, Draft, build
-from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.git import Git
 from orchestrator.repo.history import Entry, number, walk
-from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve
+from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences, entries
 from orchestrator.steps.dirt import uncommitted
 from orchestrator.steps.message import Facts, message
@@ -151,49 +150,3 @@ def _refuse_in_the_way(project: Project, point: Point) -> None:
 def _meets(path: str, wanted: set[str]) -> bool:
     parents = {path[:at] for at, char in enumerate(path) if char == "/"}
     return path in wanted or not parents.isdisjoint(wanted) or any(name.startswith(f"{path}/") for name in wanted)
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A branch from an old checkpoint; `changed` is False when it stood there before, or for a dry run."""
-
-    name: str
-    point: Point
-    changed: bool
-
-
-def fork(git: Git, git_dir: Path, wanted: str, name: str, *, dry_run: bool) -> Branch:
-    """Make the branch `name` at the checkpoint `wanted`; what is checked out stays.
-
-    Raises:
-        OrchestratorError: no such checkpoint, a name git does not take, or a branch of that name elsewhere.
-    """
-    point = find_point(git, wanted, head(git).commit)
-    if name.startswith("-") or name == "HEAD" or git.attempt("check-ref-format", f"refs/heads/{name}").returncode:
-        raise OrchestratorError(
-            f"{name!r} cannot name a branch",
-            hint="letters, digits, - and /, such as try/other-way",
-            code=Exit.USAGE,
-        )
-    ref = f"refs/heads/{name}"
-    there = resolve(git, ref)
-    if there == point.commit or (there is None and dry_run):
-        return Branch(name, point, changed=False)
-    if there is not None:
-        raise _taken(name)
-    try:
-        move(git, [Move(ref, point.commit, ZERO)], f"fork {point.name}")
-    except GitError as error:
-        if lost_race(error):
-            raise _taken(name) from error
-        raise
-    make_durable(git_dir, ref)
-    return Branch(name, point, changed=True)
-
-
-def _taken(name: str) -> OrchestratorError:
-    return OrchestratorError(
-        f"there is a branch {name} already",
-        hint=f"take another name, or: git switch {name}",
-        code=Exit.PRECONDITION,
-    )
