@@ -87,6 +87,29 @@ def test_detached_head(repo: Repo) -> None:
     refused(repo, 5, "HEAD is detached", "git switch")
 
 
+@pytest.mark.parametrize("how", ["--merge", "--apply"])
+def test_in_the_middle_of_a_rebase(repo: Repo, how: str) -> None:
+    project(repo)
+    repo.write("a.txt", "theirs\n")
+    repo.commit("theirs")
+    repo.git("switch", "-q", "-c", "side", "HEAD^")
+    repo.write("a.txt", "ours\n")
+    repo.commit("ours")
+    subprocess.run(["git", "rebase", "-q", how, "main"], cwd=repo.root, env=repo.env, check=False, capture_output=True)
+    refused(
+        repo, 5, "a rebase is not finished: there is no branch", "hint: git rebase --continue   # or: git rebase --ab"
+    )
+    repo.git("rebase", "--abort")
+    repo.run("run")
+
+
+def test_in_the_middle_of_a_bisect(repo: Repo) -> None:
+    project(repo)
+    repo.git("bisect", "start", "HEAD", "HEAD^")
+    repo.git("checkout", "-q", "--detach")
+    refused(repo, 5, "a bisect is not finished: there is no branch", "hint: git bisect reset")
+
+
 def test_a_bare_repository(repo: Repo, tmp_path: Path) -> None:
     project(repo).git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
     refused(Repo(tmp_path / "bare.git"), 5, "bare repository", "git clone")

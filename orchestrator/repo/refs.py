@@ -38,11 +38,8 @@ def head(git: Git) -> Head:
     """
     branch = checked_out(git)
     if branch is None:
-        raise OrchestratorError(
-            "HEAD is detached: there is no branch to land on",
-            hint="git switch -c NAME   # or: git switch main",
-            code=Exit.PRECONDITION,
-        )
+        why, hint = _detached(git.directory / ".git")
+        raise OrchestratorError(f"{why}: there is no branch to land on", hint=hint, code=Exit.PRECONDITION)
     found = resolve(git, branch)
     if found is None:
         raise OrchestratorError(
@@ -51,6 +48,15 @@ def head(git: Git) -> Head:
             code=Exit.PRECONDITION,
         )
     return Head(branch, found)
+
+
+def _detached(git_dir: Path) -> tuple[str, str]:
+    """Return why HEAD is on no branch, and what ends that: in the middle of a rebase git refuses to switch."""
+    if (git_dir / "rebase-merge").exists() or (git_dir / "rebase-apply").exists():
+        return "a rebase is not finished", "git rebase --continue   # or: git rebase --abort"
+    if (git_dir / "BISECT_LOG").exists():
+        return "a bisect is not finished", "git bisect reset"
+    return "HEAD is detached", "git switch -c NAME   # or: git switch main"
 
 
 def checked_out(git: Git) -> str | None:
