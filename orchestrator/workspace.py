@@ -195,7 +195,18 @@ class Folders:
         return [(task, int(number)) for task, _, number in parts if task and number.isdecimal()]
 
     def create(self) -> None:
-        """Make the folder, with a `.gitignore` of its own so that the user's needs no line for it."""
+        """Make the folder, with a `.gitignore` of its own so that the user's needs no line for it.
+
+        Raises:
+            OrchestratorError: something that is no folder has its name.
+        """
+        # Through a symlink git records other paths than ours, and an index made on another disk cannot become git's.
+        if self.home.is_symlink() or (self.home.exists() and not self.home.is_dir()):
+            raise OrchestratorError(
+                f"{FOLDER} is a {'symlink' if self.home.is_symlink() else 'file'}, and must be a folder of its own",
+                hint=f"move it away: mv {FOLDER} {FOLDER}.old   # the next run makes the folder",
+                code=Exit.PRECONDITION,
+            )
         self.home.mkdir(exist_ok=True)
         rule = self.home / ".gitignore"
         if not rule.exists():

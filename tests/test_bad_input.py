@@ -103,6 +103,20 @@ def test_in_the_middle_of_a_rebase(repo: Repo, how: str) -> None:
     repo.run("run")
 
 
+@pytest.mark.parametrize("what", ["symlink", "file"])
+def test_a_folder_of_ours_that_is_none(repo: Repo, tmp_path: Path, what: str) -> None:
+    project(repo)
+    (tmp_path / "elsewhere").mkdir()
+    ours = repo.root / ".orchestrator"
+    ours.symlink_to(tmp_path / "elsewhere") if what == "symlink" else ours.write_text("")
+    repo.write(".git/info/exclude", ".orchestrator\n")
+    refused(repo, 5, f".orchestrator is a {what}, and must be a folder", "hint: move it away: mv .orchestrator ")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    ours.rename(tmp_path / "old")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
 def test_in_the_middle_of_a_bisect(repo: Repo) -> None:
     project(repo)
     repo.git("bisect", "start", "HEAD", "HEAD^")
