@@ -134,6 +134,27 @@ def test_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
     refused(Repo(tmp_path / "shallow"), 5, "shallow clone", "git fetch --unshallow")
 
 
+def test_files_apart_from_their_git_directory(repo: Repo, tmp_path: Path) -> None:
+    project(repo)
+    (tmp_path / "home").mkdir()
+    repo.git("config", "core.worktree", str(tmp_path / "home"))
+    refused(repo, 5, f"{repo.root}/.git keeps its files in {tmp_path}/home", "core.worktree", f"git clone {repo.root}")
+
+
+def test_a_git_directory_elsewhere_that_the_files_lead_to(repo: Repo, tmp_path: Path) -> None:
+    project(repo)
+    repo.git("init", "-q", "--separate-git-dir", str(tmp_path / "apart.git"))
+    repo.run("status")
+    project(repo).git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(repo.root), "sub")
+    Repo(repo.root / "sub", repo.env).run("status")
+
+
+def test_a_path_with_a_line_break(tmp_path: Path) -> None:
+    refused(
+        project(Repo(tmp_path / "two\nlines").init()), 5, "has a line break in it", "two lines", "rename that folder"
+    )
+
+
 def test_a_linked_worktree(repo: Repo, tmp_path: Path) -> None:
     project(repo).git("worktree", "add", "-q", str(tmp_path / "linked"))
     refused(Repo(tmp_path / "linked"), 5, "is a linked worktree", f"cd {repo.root}")

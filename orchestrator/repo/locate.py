@@ -30,8 +30,8 @@ def locate(start: Path, env: Mapping[str, str]) -> Place:
     """Find the repository that holds `start`.
 
     Raises:
-        OrchestratorError: no git, git too old, no repository, or one that is bare, shallow or a linked worktree; each
-            with the command that helps.
+        OrchestratorError: no git, git too old, no repository, or one that is bare, shallow, a linked worktree or apart
+            from its files; each with the command that helps.
     """
     check_version(env)
     asked = ("is-bare-repository", "is-shallow-repository", "absolute-git-dir", "git-common-dir", "show-toplevel")
@@ -39,6 +39,12 @@ def locate(start: Path, env: Mapping[str, str]) -> Place:
     said = os.fsdecode(done.stdout).split("\n")
     if len(said) < len(asked):
         raise _none(start, done.stderr.decode("utf-8", "replace"))
+    if len(said) > len(asked) + 1:
+        raise OrchestratorError(
+            f"the path of this repository has a line break in it: {one_line(os.fspath(start))}",
+            hint="rename that folder: git itself cannot name what is in it in a line",
+            code=Exit.PRECONDITION,
+        )
     bare, shallow, git_dir, common, root = said[: len(asked)]
     if bare == "true":
         raise OrchestratorError(
@@ -60,7 +66,23 @@ def locate(start: Path, env: Mapping[str, str]) -> Place:
             hint="git fetch --unshallow",
             code=Exit.PRECONDITION,
         )
-    return Place(Path(root).resolve(), Path(git_dir).resolve())
+    place = Place(Path(root).resolve(), Path(git_dir).resolve())
+    _refuse_apart(place)
+    return place
+
+
+def _refuse_apart(place: Place) -> None:
+    """Refuse a checkout that does not lead to its git directory: `core.worktree` says where its files are."""
+    pointer = place.root / ".git"
+    if pointer.is_file():
+        words = os.fsdecode(pointer.read_bytes()).removeprefix("gitdir: ").rstrip("\n")
+        pointer = place.root / words
+    if pointer.resolve() != place.git_dir:
+        raise OrchestratorError(
+            f"{place.git_dir} keeps its files in {place.root} (core.worktree), which does not lead back to it",
+            hint=f"work in a clone: git clone {place.git_dir} work && cd work",
+            code=Exit.PRECONDITION,
+        )
 
 
 def _none(start: Path, said: str) -> OrchestratorError:
