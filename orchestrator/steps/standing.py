@@ -13,7 +13,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.history import Ledger, ledger, number
 from orchestrator.repo.remembered import recall
 from orchestrator.repo.trees import blobs, entries
 from orchestrator.steps.ignored import refuse_ignored
@@ -45,7 +45,8 @@ def checkpoint_number(path: str) -> int:
     """Return the number of the checkpoint at `path`, -1 where that is none."""
     name = path.removeprefix(CHECKPOINTS)
     said = name.partition("-")[0] if "/" not in name and name.endswith(".md") else ""
-    return int(said) if said.isdecimal() else -1
+    known = number(said)
+    return -1 if known is None else known
 
 
 @dataclass
