@@ -39,6 +39,9 @@ SETTINGS = {
     "i18n.logOutputEncoding": "UTF-8",
     "worktree.useRelativePaths": "false",
 }
+# What stands in a person's repository for their own eyes, or was planted there, must not stand for the commits we build
+# on. git asks for no advice on a file of grafts that is not there, nor can one ever be.
+_AS_IT_IS = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": f"{os.devnull}/none"}
 
 
 class GitError(OrchestratorError):
@@ -60,7 +63,7 @@ _KEPT = re.compile(r"GIT_(CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|EXEC_PATH|(AUTHOR|COMM
 def environment(base: Mapping[str, str]) -> dict[str, str]:
     """Return `base` without the `GIT_*` that change what git acts on, plus our settings."""
     env = {key: value for key, value in base.items() if not key.startswith("GIT_") or _KEPT.fullmatch(key)}
-    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "false"}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "false"} | _AS_IT_IS
     env["GIT_CONFIG_COUNT"] = str(len(SETTINGS))
     for number, (key, value) in enumerate(SETTINGS.items()):
         env[f"GIT_CONFIG_KEY_{number}"] = key

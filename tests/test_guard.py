@@ -1,0 +1,42 @@
+"""The guard: what an agent leaves in the shared git directory is put back, and misleads neither us nor the person."""
+
+from harness import Repo
+
+LIMITS = "[limits]\nattempts = 1\n"
+IDENTITY = "-c user.name=a -c user.email=a@b"
+# The commit the agent works on, with a file more: what would be built on it, were it believed.
+FOREIGN = (
+    "printf 'evil: true\\n' > evil.yml; export GIT_INDEX_FILE=$PWD/.index; git read-tree HEAD; git add -f evil.yml;"
+    f" n=$(git {IDENTITY} commit-tree $(git write-tree) -m x); unset GIT_INDEX_FILE; rm .index evil.yml"
+)
+
+
+def project(repo: Repo, command: str, *, tasks: str = "a", more: str = LIMITS) -> Repo:
+    """A project with a task for each letter of `tasks`, and an agent that does it and, first, `command`."""
+    for task in tasks:
+        repo.spec(task, f"{task}.txt")
+    repo.task(*(f"{task}: do {task}" for task in tasks))
+    repo.shell_agent(f"g=$(git rev-parse --path-format=absolute --git-common-dir); {command}; echo new > $1", more=more)
+    repo.write(
+        "orchestrator.toml", repo.read("orchestrator.toml").replace("command =", 'sandbox = "off"\ncommand =', 1)
+    )
+    repo.commit("a project")
+    return repo
+
+
+def test_what_stands_for_another_commit_is_not_built_on(repo: Repo) -> None:
+    project(repo, f"{FOREIGN}; git update-ref refs/replace/$(git rev-parse HEAD) $n", more="")
+    repo.env["GIT_NO_REPLACE_OBJECTS"] = "1"
+    start = repo.git("rev-parse", "HEAD")
+    repo.run("run", code=None)
+    assert "evil" not in repo.git("log", "--format=", "--name-only", f"{start}..")
+
+
+def test_what_a_file_of_grafts_says_is_no_history(repo: Repo) -> None:
+    project(repo, ":")
+    start = repo.git("rev-parse", "HEAD")
+    forged = repo.git("commit-tree", "HEAD^{tree}", "-m", "x\n\nTask: a\n")
+    repo.write(".git/info/grafts", f"{start} {forged}\n")
+    repo.run("run")
+    assert repo.git("ls-tree", "--name-only", "HEAD", "a.txt") == "a.txt"
+    assert "graft" not in repo.run("status").err
