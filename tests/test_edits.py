@@ -184,12 +184,15 @@ def test_unticking_what_landed_is_refused(repo: Repo) -> None:
     assert "TODO.md:5: a is marked `[ ]`, but commit" in said.err
 
 
-def test_a_reverted_landing_opens_its_task_again(repo: Repo) -> None:
+@pytest.mark.parametrize("way", ["basic", "fixed", "extended", "perl"])
+def test_a_reverted_landing_opens_its_task_again_however_a_person_greps(repo: Repo, way: str) -> None:
     slow_project(repo, seconds=0)
     repo.run("run")
     commit = repo.git("log", "--grep=^Task: b", "--format=%H", "-1")
     repo.git("revert", "--no-edit", commit)
+    repo.git("config", "grep.patternType", way)
     repo.run("run")
+    repo.git("config", "--unset", "grep.patternType")
     assert sorted(repo.landed()) == ["a", "b", "b"]
     assert "Attempt: 2" in repo.git("log", "-1", "--grep=^Task: b", "--format=%B")
 

@@ -35,6 +35,7 @@ SETTINGS = {
     "advice.detachedHead": "false",
     # What a person has set for their own eyes, and that would change what we read.
     "log.showSignature": "false",
+    "grep.patternType": "basic",
     "trailer.separators": ":",
     "i18n.logOutputEncoding": "UTF-8",
     "worktree.useRelativePaths": "false",
