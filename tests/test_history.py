@@ -43,6 +43,27 @@ def test_no_sign_in_a_subject_makes_a_trailer(repo: Repo) -> None:
     ]
 
 
+def test_trailers_are_told_by_us_as_git_tells_them(repo: Repo) -> None:
+    block = "Task : a\nNote: one\n  two\n\tthree\n(cherry picked from commit 1)\nno trailer: x\nEmpty:\nSigned-off-by: A <a@b>\n"
+    git, tip = committed(repo, f"x\n\nTask: above\n\n{block}")
+    told = git.line("log", "-1", "--format=%(trailers:only=true,unfold=true)", tip)
+    assert [f"{key}: {value}" for key, value in next(walk(git, tip)).trailers] == told.split("\n")
+    assert next(walk(git, tip)).get("Note") == "one two three"
+
+
+@pytest.mark.parametrize("key", ["ticket", "task"])
+def test_what_a_person_calls_their_trailers_makes_nothing_undone(repo: Repo, key: str) -> None:
+    repo.task("a: a", "b: b")
+    repo.spec("a", "a.txt")
+    repo.spec("b", "b.txt")
+    repo.shell_agent("echo x > $1")
+    repo.commit("plan")
+    repo.run("run")
+    repo.git("config", f"trailer.{key}.key", "Task-Id")
+    (repo.root / ".git/orchestrator/ledger").unlink()  # as in a fresh clone
+    assert "every task is done" in repo.run("run").out
+
+
 def test_a_commit_from_the_year_ten_thousand_is_read(repo: Repo) -> None:
     git, tip = committed(repo, "one\n")
     tree = repo.git("rev-parse", f"{tip}^{{tree}}")

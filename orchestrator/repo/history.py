@@ -13,7 +13,10 @@ _REVERTS = re.compile(
     re.MULTILINE,
 )
 # Parted by what no commit can hold: a subject with any other sign in it would be taken for two fields.
-_FIELDS = ("%H", "%P", "%T", "%ct", "%an", "%s", "%(trailers:only=true,unfold=true)")
+_FIELDS = ("%H", "%P", "%T", "%ct", "%an", "%s", "%(trailers)")
+# Told one from another by us: asked for trailers alone, git calls them by what a person's configuration makes of them,
+# and `Task` is `Task-Id` to it where that is the key of any of theirs.
+_TRAILER = re.compile(r"^([A-Za-z0-9-]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _LATEST = 253_402_300_799  # seconds: the last moment a datetime can hold
 _DIGITS = 9  # of a number that was ever ours
 
@@ -49,7 +52,6 @@ def walk(git: Git, tip: str, *options: str) -> Iterator[Entry]:
 
 def _entry(record: tuple[str, ...]) -> Entry:
     commit, parents, tree, seconds, author, subject, block = record
-    pairs = (line.partition(": ") for line in block.split("\n") if ": " in line)
     return Entry(
         commit,
         tuple(parents.split()),
@@ -57,7 +59,7 @@ def _entry(record: tuple[str, ...]) -> Entry:
         datetime.fromtimestamp(min(int(seconds), _LATEST), UTC),
         author,
         subject,
-        tuple((key, value.strip()) for key, _, value in pairs),
+        tuple((key, " ".join(map(str.strip, value.split("\n"))).strip()) for key, value in _TRAILER.findall(block)),
     )
 
 
