@@ -40,3 +40,14 @@ def test_what_a_file_of_grafts_says_is_no_history(repo: Repo) -> None:
     repo.run("run")
     assert repo.git("ls-tree", "--name-only", "HEAD", "a.txt") == "a.txt"
     assert "graft" not in repo.run("status").err
+
+
+def test_a_ref_planted_where_another_tasks_attempt_is_kept_stops_nobody_but_who_planted_it(repo: Repo) -> None:
+    ref = "$g/refs/orchestrator/attempts/a/1"
+    plant = f"until [ -e {ref} ]; do sleep 0.1; done; rm {ref}; mkdir {ref}; git rev-parse HEAD > {ref}/x"
+    once = repo.root.parent / "planted"
+    project(repo, f"[ $1 = a.txt ] || [ -e {once} ] || {{ touch {once}; {plant}; }}", tasks="ab", more="")
+    repo.run("run")
+    assert sorted(repo.landed()) == ["a", "b"]
+    assert "| 1 | rejected | scope |" in repo.read("specs/b.result.md")
+    assert "attempt a/1: " in repo.git("log", "-1", "--format=%s", "refs/orchestrator/attempts/a/1")

@@ -245,6 +245,70 @@ def pointed(git_dir: Path, recorded: list[Attempt], _base: str) -> str:
     return recorded[3].ref
 
 
+def below(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    deleted(git_dir, recorded, base)
+    (git_dir / recorded[3].ref).mkdir()
+    (git_dir / recorded[3].ref / "x").write_text(f"{base}\n")
+    return recorded[3].ref
+
+
+def below_and_no_ref(git_dir: Path, recorded: list[Attempt], _base: str) -> str:
+    below(git_dir, recorded, "no commit's id")
+    (git_dir / "logs" / recorded[3].ref / "x").mkdir(parents=True)
+    return recorded[3].ref
+
+
+def above(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    deleted(git_dir, recorded, base)
+    (git_dir / recorded[3].ref).parent.rmdir()
+    (git_dir / recorded[3].ref).parent.write_text(f"{base}\n")
+    return recorded[3].ref
+
+
+def above_all(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    deleted(git_dir, recorded, base)
+    (git_dir / recorded[3].ref).parent.rmdir()
+    (git_dir / recorded[3].ref).parent.parent.rmdir()
+    (git_dir / recorded[3].ref).parent.parent.write_text(f"{base}\n")
+    return recorded[3].ref
+
+
+def nowhere(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    (git_dir / recorded[3].ref).write_text(f"{'e' * len(base)}\n")
+    return recorded[3].ref
+
+
+def garbage(git_dir: Path, recorded: list[Attempt], _base: str) -> str:
+    (git_dir / recorded[3].ref).write_bytes(b"\0\xff")
+    return recorded[3].ref
+
+
+def locked(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    (git_dir / f"{recorded[3].ref}.lock").write_text("")
+    return nowhere(git_dir, recorded, base)
+
+
+def nowhere_to_keep(git_dir: Path, recorded: list[Attempt], base: str) -> str:
+    (git_dir / "refs/orchestrator/lost").write_text(f"{base}\n")
+    (git_dir / recorded[3].ref).write_text(f"{base}\n")
+    return recorded[3].ref
+
+
+@pytest.mark.parametrize(
+    "change", [below, below_and_no_ref, above, above_all, nowhere, garbage, locked, nowhere_to_keep]
+)
+def test_whatever_is_planted_where_a_ref_must_be_makes_way(
+    repo: Repo, change: Callable[[Path, list[Attempt], str], str]
+) -> None:
+    made, recorded, base = packed_attempts(repo)
+    (repo.root / ".git/logs" / recorded[3].ref).unlink(missing_ok=True)
+    changed = change(repo.root / ".git", recorded, base)
+    assert changed in made.put_back()
+    assert made.put_back() == {}
+    assert [repo.git("rev-parse", each.ref) for each in recorded] == [each.commit for each in recorded]
+    assert len(repo.git("for-each-ref", "refs/orchestrator/attempts").split("\n")) == len(recorded)
+
+
 @pytest.mark.parametrize("change", [shadowed, rewritten, deleted, linked, pointed])
 def test_whatever_is_done_to_the_files_of_refs_is_seen(
     repo: Repo, change: Callable[[Path, list[Attempt], str], str]

@@ -85,6 +85,13 @@ ATTACKS = {
         "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x; git update-ref refs/heads/main HEAD",
         ["refs/heads/main", "src/other.txt"],
     ),
+    "the branch itself, and what its undoing is kept under": (
+        (
+            "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x; git update-ref refs/heads/main HEAD;"
+            " git update-ref refs/orchestrator/lost HEAD"
+        ),
+        ["refs/heads/main", "src/other.txt"],
+    ),
     "committed by the agent": (
         "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x",
         ["src/other.txt"],

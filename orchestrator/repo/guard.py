@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.plaintext import listed
-from orchestrator.repo.git import Git, GitError, split_records
+from orchestrator.repo import undo
+from orchestrator.repo.git import Git, split_records
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import OURS, ZERO, Move, checked_out, move, resolve
+from orchestrator.repo.refs import ZERO, Move, checked_out, resolve
 from orchestrator.repo.register import Register
 
 _HOOKS = "hooks"
@@ -222,12 +223,9 @@ class Guard:
             known = self._last_through_head()
             if tip != self._moved_from_outside() or known is None:
                 return
-            kept = f"{OURS}/lost/branch-{tip[:12]}"
-            try:
-                move(self.git, [Move(kept, tip), Move(self.branch, known, tip)], "undo a move from outside")
-            except GitError:
-                return  # somebody moved it again meanwhile: the next look decides
-        self._note(self.branch, f"moved to {tip[:12]} from outside the checkout; undone, kept as {kept}")
+            kept = undo.undo_move(self.git, self.place.git_dir, Move(self.branch, known, tip), "branch")
+        if kept:  # else somebody moved it again meanwhile: the next look decides
+            self._note(self.branch, f"moved to {tip[:12]} from outside the checkout; undone, kept as {kept.ref}")
 
     def _moved_from_outside(self) -> str | None:
         """Return where the branch is when the checkout's HEAD, though on it, never went there."""

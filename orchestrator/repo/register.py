@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from orchestrator.repo import undo
 from orchestrator.repo.attempts import ROOT, Attempt, draft, load, named
 from orchestrator.repo.book import Book, written
 from orchestrator.repo.commits import Draft, build_all
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.refs import OURS, ZERO, Move, loose, make_durable, move, packed
+from orchestrator.repo.refs import ZERO, Move, loose, make_durable, move, packed
 from orchestrator.repo.trees import Change
 
 _PATIENCE = 0.2  # seconds an attempt waits at most for others that are about to be recorded
@@ -223,12 +224,10 @@ class Register:
             if looked and looked == self._looked:
                 return {}
             changed = {name: tip for name, tip in self._changed().items() if name not in self._doubtful}
-            for name, tip in sorted(changed.items()):
-                kept = [Move(f"{OURS}/lost/attempt-{tip[:12]}", tip)] if tip else []
-                back = Move(f"{ROOT}/{name}", self._tips.get(name, ZERO))
-                move(self.git, [*kept, back], "undo a change of an attempt's ref")
+            refs = {f"{ROOT}/{name}": (tip, self._tips.get(name, "")) for name, tip in changed.items()}
+            undo.put_back(self.git, self.place.git_dir, refs, "attempt")
             self._keep_look(None if changed else looked)
-            return dict.fromkeys((f"{ROOT}/{name}" for name in sorted(changed)), "an attempt's ref was changed")
+            return dict.fromkeys(sorted(refs), "an attempt's ref was changed")
 
     def _changed(self) -> dict[str, str]:
         """Return the refs that do not say what was recorded, by name, with what they say; nothing where one is gone."""
