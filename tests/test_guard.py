@@ -1,5 +1,6 @@
 """The guard: what an agent leaves in the shared git directory is put back, and misleads neither us nor the person."""
 
+import pytest
 from harness import Repo
 
 LIMITS = "[limits]\nattempts = 1\n"
@@ -51,3 +52,32 @@ def test_a_ref_planted_where_another_tasks_attempt_is_kept_stops_nobody_but_who_
     assert sorted(repo.landed()) == ["a", "b"]
     assert "| 1 | rejected | scope |" in repo.read("specs/b.result.md")
     assert "attempt a/1: " in repo.git("log", "-1", "--format=%s", "refs/orchestrator/attempts/a/1")
+
+
+@pytest.mark.parametrize(("size", "mode"), [(0, 0o755), (0, 0o644), (3_000_000, 0o700)])
+@pytest.mark.parametrize("deed", ["echo evil >> {}", "chmod 777 {}; echo x > {}", "rm {}", "ln -sf evil {}"])
+def test_a_persons_hook_is_put_back_as_it_was_and_runs_only_if_it_did(
+    repo: Repo, size: int, mode: int, deed: str
+) -> None:
+    hook = repo.write(".git/hooks/post-rewrite", b"#!/bin/sh\nexit\n" + bytes(size))
+    hook.chmod(mode)
+    project(repo, deed.replace("{}", "$g/hooks/post-rewrite"))
+    repo.run("run", code=1)
+    assert ".git/hooks/post-rewrite" in repo.read("specs/a.result.md")
+    assert hook.read_bytes() == b"#!/bin/sh\nexit\n" + bytes(size)
+    assert hook.lstat().st_mode & 0o777 == mode
+
+
+def test_a_hook_that_was_switched_off_is_not_switched_on(repo: Repo) -> None:
+    hook = repo.write(".git/hooks/post-rewrite", "#!/bin/sh\n")
+    hook.chmod(0o644)
+    project(repo, "chmod +x $g/hooks/post-rewrite")
+    repo.run("run", code=1)
+    assert hook.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_hook_that_only_looks_another_is_held_against_nobody(repo: Repo) -> None:
+    repo.write(".git/hooks/post-rewrite", "#!/bin/sh\n").chmod(0o755)
+    project(repo, "touch $g/hooks/post-rewrite; chmod 700 $g/hooks/post-rewrite")
+    repo.run("run")
+    assert repo.landed() == ["a"]

@@ -50,6 +50,14 @@ ATTACKS = {
         "echo 'evil' > $(git rev-parse --git-path hooks)/post-commit",
         [".git/hooks/post-commit"],
     ),
+    "a hook of two megabytes": (
+        "h=$(git rev-parse --git-path hooks)/post-commit; head -c 2000000 /dev/zero > $h; chmod +x $h",
+        [".git/hooks/post-commit"],
+    ),
+    "a folder of hooks that is a file": (
+        "h=$(git rev-parse --git-path hooks); rm -r $h; touch $h",
+        [".git/hooks"],
+    ),
     "shared configuration": ("git config core.fsmonitor evil", [".git/config"]),
     "configuration of worktrees": (
         "git config extensions.worktreeConfig true; git config -f $(git rev-parse --git-common-dir)/config.worktree filter.f.smudge evil",

@@ -1,0 +1,215 @@
+"""What in one git directory makes git run something, or read something else than it seems to: how it was, and again is.
+
+Nothing is read that looks as it did: whoever writes to a file, or puts another in its place, cannot set its ctime back.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from orchestrator.repo.git import Git, split_records
+from orchestrator.repo.harmless import risky
+
+_HOOKS = "hooks"
+_FILES = ("info/attributes",)
+_CONFIGURATION = ("config", "config.worktree")
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+_NAME = 50  # characters, of up to four bytes each: a file's name may have 255 of those
+
+Look = tuple[int, ...]  # what is another once a file is; nothing where there is none
+_NONE: Look = ()
+_SIZE = 1
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as it was: its mode, its bytes (of a link: where it leads), and its look."""
+
+    mode: int
+    data: bytes
+    look: Look = _NONE
+
+    def resembles(self, other: "_File") -> bool:
+        """Whether git would do the same with both."""
+        return _kind(self.mode) == _kind(other.mode) and self.data == other.data
+
+
+@dataclass
+class Watch:
+    """Watches one git directory.
+
+    Args:
+        git: the leader's git.
+        folder: the git directory.
+        name: how people call it.
+        quarantine: where a planted file is kept, for a person to look at.
+    """
+
+    git: Git
+    folder: Path
+    name: str
+    quarantine: Path
+    clock: Callable[[], float]
+    _files: dict[str, _File] = field(default_factory=dict)
+    _settings: dict[str, _File] = field(default_factory=dict)  # the configuration's files as they were last in order
+
+    def start(self) -> None:
+        """Take how things are now for how they should be."""
+        self._files = self._read(self._names())
+        self._settings = self._read(_CONFIGURATION)
+
+    def _read(self, names: Collection[str]) -> dict[str, _File]:
+        found = {name: _read(self.folder / name, follow=name in _CONFIGURATION) for name in names}
+        return {name: file for name, file in found.items() if file}
+
+    def restore(self) -> Iterator[tuple[str, str]]:
+        """Put back what was changed; yield each path with what is held against it."""
+        yield from self._restore_files([_HOOKS])
+        yield from self._restore_files(sorted({*self._names(), *self._files} - {_HOOKS}))
+        for name in _CONFIGURATION:
+            for why in self._restore_settings(name):
+                yield self._said(name), why
+
+    def _said(self, name: str) -> str:
+        return f"{self.name}/{name}"
+
+    def _names(self) -> list[str]:
+        """Return the hooks that would run, and the other files that git believes; a linked folder by itself."""
+        hooks = self.folder / _HOOKS
+        if hooks.is_symlink():
+            return [_HOOKS, *_FILES]
+        found = hooks.iterdir() if hooks.is_dir() else ()
+        return [*(f"{_HOOKS}/{hook.name}" for hook in found if hook.suffix != ".sample"), *_FILES]
+
+    def _restore_files(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+        for name in names:
+            if self._is_changed(name):
+                yield self._said(name), "changed in the shared git directory"
+                self._put_back(name)
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a file is another than it was; what looks the same, or has another size, is not read."""
+        path, before = self.folder / name, self._files.get(name)
+        look = look_at(path)
+        if before is None:
+            return look != _NONE and not (name.startswith(_HOOKS) and path.is_dir() and not path.is_symlink())
+        if look == before.look:
+            return False
+        now = _read(path) if look and look[_SIZE] == before.look[_SIZE] else None
+        if now is None or not now.resembles(before):
+            return True
+        self._files[name] = now
+        return False
+
+    def _put_back(self, name: str) -> None:
+        path, before = self.folder / name, self._files.get(name)
+        self._keep(path)
+        if before is None:
+            return
+        if not path.parent.is_dir():
+            self._keep(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, before)
+        self._files[name] = replace(before, look=look_at(path))
+
+    def _keep(self, path: Path) -> None:
+        """Move what stands at `path`, if anything does, out of git's reach and within a person's."""
+        if path.exists() or path.is_symlink():
+            self.quarantine.mkdir(parents=True, exist_ok=True)
+            name = self._said(str(path.relative_to(self.folder))).removeprefix(".git/").replace("/", "-")
+            path.rename(self.quarantine / f"{int(self.clock() * 1000)}-{name[-_NAME:]}")
+
+    def _restore_settings(self, name: str) -> Iterator[str]:
+        """Put back the settings of one file that are not known to be harmless; yield what was changed."""
+        path, before = self.folder / name, self._settings.get(name)
+        if look_at(path, follow=True) == (before.look if before else _NONE):
+            return
+        now = _read(path, follow=True)
+        settings = self._parsed(now)
+        if now is None or settings is None:
+            yield "deleted, or made unreadable for git"  # it would do nothing at all
+            self._put_settings_back(name)
+            return
+        changed = self._changed(before, settings)
+        for key in changed:
+            yield f"{key} was changed in the shared configuration"
+        if not changed:
+            self._settings[name] = now
+        elif not self._set(name, changed):
+            self._put_settings_back(name)
+
+    def _changed(self, before: _File | None, now: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Return the settings that were changed and are not harmless, each with the values it had."""
+        was = self._parsed(before) or {}
+        keys = sorted(was.keys() | now.keys())
+        return {key: was.get(key, []) for key in keys if risky(key, was.get(key, [])) != risky(key, now.get(key, []))}
+
+    def _set(self, name: str, settings: dict[str, list[str]]) -> bool:
+        """Give these settings their values again and leave the rest of the file; False where git could not."""
+        for key, values in settings.items():
+            self._configure("--file", str(self.folder / name), "--unset-all", key)
+            for value in values:
+                self._configure("--file", str(self.folder / name), "--add", key, value)
+        now = self._parsed(_read(self.folder / name, follow=True))
+        return now is not None and all(now.get(key, []) == values for key, values in settings.items())
+
+    def _put_settings_back(self, name: str) -> None:
+        """Make a configuration file again what it was when it was last in order."""
+        before = self._settings.pop(name, None)
+        self._keep(self.folder / name)
+        if before is not None:
+            _write(self.folder / name, before)
+            self._settings[name] = replace(before, look=look_at(self.folder / name, follow=True))
+
+    def _parsed(self, file: _File | None) -> dict[str, list[str]] | None:
+        """Return the settings in a file with all their values, None where there is none that git can read."""
+        said = self._configure("--file", "-", "--list", "-z", stdin=file.data) if file else None
+        if said is None:
+            return None
+        found: dict[str, list[str]] = {}
+        for record in split_records(said):
+            key, _, value = record.partition("\n")
+            found.setdefault(key, []).append(value)
+        return found
+
+    def _configure(self, *argv: str, stdin: bytes = b"") -> bytes | None:
+        # Not from within the repository: there, a file that cannot be read stops git before it has begun.
+        done = self.git.at(Path(os.sep)).attempt("config", *argv, stdin=stdin)
+        return None if done.returncode else done.stdout
+
+
+def look_at(path: Path, *, follow: bool = False) -> Look:
+    """Return what changes with a file, and where a link is to be followed also with what it leads to."""
+    try:
+        facts = path.lstat()
+        look = facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+        return look + look_at(path.resolve()) if follow and stat.S_ISLNK(facts.st_mode) else look
+    except (OSError, RuntimeError):  # nothing there, or links in a circle
+        return _NONE
+
+
+def _read(path: Path, *, follow: bool = False) -> _File | None:
+    """Return a file as it is; None for a folder, a pipe, and nothing."""
+    try:
+        look = look_at(path, follow=follow)  # before the bytes: what is written meanwhile is seen the next time
+        mode = path.stat().st_mode if follow else path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return _File(mode, os.fsencode(path.readlink()), look)
+        return _File(mode, path.read_bytes(), look) if stat.S_ISREG(mode) else None
+    except OSError:
+        return None
+
+
+def _write(path: Path, file: _File) -> None:
+    if stat.S_ISLNK(file.mode):
+        path.symlink_to(os.fsdecode(file.data))
+    else:
+        path.write_bytes(file.data)
+        path.chmod(stat.S_IMODE(file.mode))
+
+
+def _kind(mode: int) -> tuple[int, bool]:
+    """Return of a mode what git goes by: a hook that nobody may execute is switched off."""
+    return stat.S_IFMT(mode), not stat.S_ISLNK(mode) and bool(mode & _EXECUTABLE)
