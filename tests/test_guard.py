@@ -81,3 +81,45 @@ def test_a_hook_that_only_looks_another_is_held_against_nobody(repo: Repo) -> No
     project(repo, "touch $g/hooks/post-rewrite; chmod 700 $g/hooks/post-rewrite")
     repo.run("run")
     assert repo.landed() == ["a"]
+
+
+HARMLESS = {
+    "gc.auto": "0",
+    "maintenance.strategy": "incremental",
+    "branch.main.vscode-merge-base": "origin/main",
+    "branch.main.remote": "origin",
+    "branch.main.merge": "refs/heads/main",
+    "remote.origin.url": "git@example.org:a/b.git",
+    "remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*",
+    "lfs.https://example.org/a.access": "basic",
+    "lfs.https://example.org/a.locksverify": "false",
+    "lfs.repositoryformatversion": "0",
+    "core.repositoryformatversion": "1",
+    "core.sparsecheckout": "false",
+    "user.name": "A",
+    "submodule.lib.url": "https://example.org/lib",
+}
+
+
+def test_what_a_persons_own_git_writes_is_held_against_nobody(repo: Repo) -> None:
+    project(repo, "; ".join(f"git config '{key}' '{value}'" for key, value in HARMLESS.items()))
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert {key: repo.git("config", "--local", key) for key in HARMLESS} == HARMLESS
+
+
+def test_a_setting_gets_back_every_value_it_had_the_harmless_ones_too(repo: Repo) -> None:
+    for url in ("https://example.org/a", "https://example.org/b"):
+        repo.git("config", "--add", "remote.origin.url", url)
+    project(repo, "git config --replace-all remote.origin.url ext::evil; git config remote.origin.tagOpt --no-tags")
+    repo.run("run", code=1)
+    assert repo.git("config", "--get-all", "remote.origin.url") == "https://example.org/a\nhttps://example.org/b"
+    assert repo.git("config", "remote.origin.tagOpt") == "--no-tags"
+    assert repo.git("config", "core.repositoryformatversion") == "0"
+
+
+def test_a_setting_that_git_cannot_take_back_is_taken_back(repo: Repo) -> None:
+    project(repo, "git config alias.x '!evil'; touch $g/config.lock")
+    before = repo.read(".git/config")
+    repo.run("run", code=None)
+    assert repo.read(".git/config") == before

@@ -59,6 +59,17 @@ ATTACKS = {
         [".git/hooks"],
     ),
     "shared configuration": ("git config core.fsmonitor evil", [".git/config"]),
+    "an alias": ("git config alias.st '!evil'", [".git/config"]),
+    "an alias without a program": ("git config alias.st '-c core.pager=evil log'", [".git/config"]),
+    "a hook of gc": ("git config gc.recentObjectsHook evil", [".git/config"]),
+    "a transfer of lfs": ("git config lfs.customtransfer.x.path evil", [".git/config"]),
+    "commands in a rebase": ("git config rebase.instructionFormat '%s%nexec evil'", [".git/config"]),
+    "where hooks come from": ("git config init.templateDir /tmp/evil", [".git/config"]),
+    "a strategy": ("git config branch.main.mergeOptions '-s ours'", [".git/config"]),
+    "a helper that fetches": ("git config branch.main.remote ext::evil", [".git/config"]),
+    "a repository without a checkout": ("git config core.bare true", [".git/config"]),
+    "a format that no git knows": ("git config core.repositoryFormatVersion 99", [".git/config"]),
+    "line ends": ("git config core.autocrlf true", [".git/config"]),
     "configuration of worktrees": (
         "git config extensions.worktreeConfig true; git config -f $(git rev-parse --git-common-dir)/config.worktree filter.f.smudge evil",
         [".git/config.worktree"],
@@ -123,6 +134,7 @@ def test_a_change_outside_the_spec_never_reaches_the_branch(repo: Repo, name: st
     assert "Dead-Letter: a" in repo.git("log", "-1", "--format=%B")
     assert not (repo.root / ".git/hooks/post-commit").exists()
     assert "fsmonitor" not in repo.read(".git/config")
+    assert "evil" not in repo.read(".git/config")
 
 
 @pytest.mark.parametrize("depth", [900, 1_500, 3_000])
