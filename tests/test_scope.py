@@ -58,6 +58,18 @@ ATTACKS = {
         "h=$(git rev-parse --git-path hooks); rm -r $h; touch $h",
         [".git/hooks"],
     ),
+    "another git directory to believe": (
+        (
+            "g=$(git rev-parse --path-format=absolute --git-common-dir); cp -r $g ../evil;"
+            " git config -f ../evil/config core.fsmonitor evil; echo $PWD/../evil > $g/commondir"
+        ),
+        [".git/commondir"],
+    ),
+    "no git directory to believe": ("mkdir $(git rev-parse --git-common-dir)/commondir", [".git/commondir"]),
+    "grafts": (
+        "g=$(git rev-parse --git-common-dir)/info; mkdir -p $g; git rev-parse HEAD > $g/grafts",
+        [".git/info/grafts"],
+    ),
     "shared configuration": ("git config core.fsmonitor evil", [".git/config"]),
     "an alias": ("git config alias.st '!evil'", [".git/config"]),
     "an alias without a program": ("git config alias.st '-c core.pager=evil log'", [".git/config"]),
@@ -132,7 +144,9 @@ def test_a_change_outside_the_spec_never_reaches_the_branch(repo: Repo, name: st
     assert repo.git("ls-tree", "-r", "HEAD", "--", "src", "run.sh", ".gitattributes", ".github") == before
     assert repo.git("status", "--porcelain") == ""
     assert "Dead-Letter: a" in repo.git("log", "-1", "--format=%B")
-    assert not (repo.root / ".git/hooks/post-commit").exists()
+    assert not [
+        name for name in ("hooks/post-commit", "commondir", "info/grafts") if (repo.root / ".git" / name).exists()
+    ]
     assert "fsmonitor" not in repo.read(".git/config")
     assert "evil" not in repo.read(".git/config")
 

@@ -13,7 +13,8 @@ from orchestrator.repo.git import Git, split_records
 from orchestrator.repo.harmless import risky
 
 _HOOKS = "hooks"
-_FILES = ("info/attributes",)
+_COMMON = "commondir"  # where git finds all but HEAD and the index: its configuration and hooks, too
+_FILES = ("info/attributes", "info/grafts", _COMMON)
 _CONFIGURATION = ("config", "config.worktree")
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _NAME = 50  # characters, of up to four bytes each: a file's name may have 255 of those
