@@ -1,5 +1,7 @@
 """The guard: what an agent leaves in the shared git directory is put back, and misleads neither us nor the person."""
 
+from pathlib import Path
+
 import pytest
 from harness import Repo
 
@@ -123,3 +125,62 @@ def test_a_setting_that_git_cannot_take_back_is_taken_back(repo: Repo) -> None:
     before = repo.read(".git/config")
     repo.run("run", code=None)
     assert repo.read(".git/config") == before
+
+
+def with_submodule(repo: Repo, name: str) -> Path:
+    """Add a submodule; return its git directory."""
+    other = Repo(repo.root.parent / "other", env=repo.env).init()
+    other.write("f", "1\n")
+    other.commit()
+    repo.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "--name", name, str(other.root), "lib")
+    repo.commit("a submodule")
+    return repo.root / ".git/modules" / name
+
+
+@pytest.mark.parametrize("name", ["lib", "deep/er/lib"])
+@pytest.mark.parametrize(
+    ("deed", "path"),
+    [
+        ("git config -f $m/config core.fsmonitor evil", "config"),
+        ("git config -f $m/config core.worktree /tmp", "config"),
+        ("echo evil > $m/hooks/post-checkout", "hooks/post-checkout"),
+        ("echo evil > $m/commondir", "commondir"),
+        ("mkdir -p $m/modules/x; touch $m/modules/x/HEAD; echo evil > $m/modules/x/commondir", "modules/x/commondir"),
+    ],
+)
+def test_a_submodules_git_directory_is_put_back(repo: Repo, name: str, deed: str, path: str) -> None:
+    folder = with_submodule(repo, name)
+    before = repo.git("config", "-f", str(folder / "config"), "--list")
+    project(repo, f"m=$g/modules/{name}; {deed}")
+    repo.run("run", code=1)
+    assert f".git/modules/{name}/{path}" in repo.read("specs/a.result.md")
+    assert path == "config" or not (folder / path).exists()
+    assert repo.git("config", "-f", str(folder / "config"), "--list") == before
+
+
+def test_a_persons_other_worktree_is_guarded(repo: Repo) -> None:
+    repo.git("config", "extensions.worktreeConfig", "true")
+    repo.git("worktree", "add", "-q", "../theirs")
+    theirs = Repo(repo.root.parent / "theirs", env=repo.env)
+    theirs.git("config", "--worktree", "core.hooksPath", "mine")
+    project(repo, "git config -f $g/worktrees/theirs/config.worktree core.fsmonitor evil")
+    repo.run("run", code=1)
+    assert ".git/worktrees/theirs/config.worktree" in repo.read("specs/a.result.md")
+    assert theirs.git("config", "--worktree", "--list") == "core.hookspath=mine"
+
+
+def test_what_a_person_does_with_worktrees_and_submodules_meanwhile_is_held_against_nobody(repo: Repo) -> None:
+    """Also what git copies of their own configuration into each new worktree."""
+    repo.git("worktree", "add", "-q", "../old")
+    repo.git("config", "extensions.worktreeConfig", "true")
+    repo.git("config", "--worktree", "core.hooksPath", "mine")
+    project(
+        repo,
+        "cd $g/..; git worktree remove --force ../old; git worktree add -q ../new;"
+        f" git init -q ../sub; git -C ../sub {IDENTITY} commit -q --allow-empty -m x;"
+        " git -c protocol.file.allow=always submodule --quiet add ../sub lib; git rm -q --cached lib .gitmodules;"
+        " rm -r lib .gitmodules; cd $OLDPWD",
+    )
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert repo.git("config", "-f", ".git/modules/lib/config", "core.worktree") == "../../../lib"

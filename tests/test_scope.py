@@ -86,6 +86,18 @@ ATTACKS = {
         "git config extensions.worktreeConfig true; git config -f $(git rev-parse --git-common-dir)/config.worktree filter.f.smudge evil",
         [".git/config.worktree"],
     ),
+    "configuration of its own worktree": (
+        "git config extensions.worktreeConfig true; git config --worktree core.fsmonitor evil",
+        [".git/worktrees/a-1/config.worktree"],
+    ),
+    "another git directory for its worktree": (
+        "cp -r $(git rev-parse --git-common-dir) ../evil; cd $(git rev-parse --git-dir); echo ../../../../evil > commondir",
+        [".git/worktrees/a-1/commondir"],
+    ),
+    "a submodule that is to come": (
+        "m=$(git rev-parse --git-common-dir)/modules/lib; git init -q --bare $m; git config -f $m/config filter.x.smudge evil",
+        [".git/modules/lib/config"],
+    ),
     "shared configuration that git cannot read": (
         "f=$(git rev-parse --git-common-dir)/config; printf '[include]\\npath = \\n[fsmonitor\\n' >> $f",
         [".git/config"],

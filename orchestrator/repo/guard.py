@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestrator.plaintext import listed
 from orchestrator.repo import undo
 from orchestrator.repo.git import Git
+from orchestrator.repo.gitdirs import git_dirs
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import ZERO, Move, checked_out, resolve
 from orchestrator.repo.register import Register
@@ -48,7 +49,7 @@ class Guard:
     quarantine: Path
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _watch: Watch | None = None
+    _watches: dict[Path, Watch] = field(default_factory=dict)
     _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
@@ -60,8 +61,9 @@ class Guard:
         with self._lock:
             if self._started:
                 return
-            self._watch = Watch(self.git, self.place.git_dir, ".git", self.quarantine, self.clock)
-            self._watch.start()
+            self._watches = {folder: self._watch(folder) for folder in git_dirs(self.place.git_dir)}
+            for watch in self._watches.values():
+                watch.start()
             self.register.start()
             self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
@@ -93,10 +95,23 @@ class Guard:
     def _note(self, path: str, why: str) -> None:
         self._seen.append((self.clock(), path, why))
 
+    def _watch(self, folder: Path) -> Watch:
+        name = (Path(".git") / folder.relative_to(self.place.git_dir)).as_posix()
+        return Watch(self.git, folder, name, self.place.root, self.quarantine, self.clock)
+
     def _restore_files(self) -> None:
         """Before git is asked anything: what it is told by these files it would believe."""
-        for path, why in self._watch.restore() if self._watch else ():
-            self._note(path, why)
+        if not self._started:
+            return
+        top = self._watches[self.place.git_dir]
+        for folder in git_dirs(self.place.git_dir):
+            if folder not in self._watches:
+                self._watches[folder] = self._watch(folder)
+                self._watches[folder].start_new(top)
+        self._watches = {folder: each for folder, each in self._watches.items() if each is top or each.is_there}
+        for watch in self._watches.values():
+            for path, why in watch.restore():
+                self._note(path, why)
 
     def _restore_branch(self) -> None:
         """Undo a move of the branch that did not come through the checkout: no reflog entry of its HEAD says it."""

@@ -7,15 +7,17 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from orchestrator.repo.git import Git, split_records
-from orchestrator.repo.harmless import risky
+from orchestrator.repo.harmless import of_a_new_one, risky
 
 _HOOKS = "hooks"
 _COMMON = "commondir"  # where git finds all but HEAD and the index: its configuration and hooks, too
 _FILES = ("info/attributes", "info/grafts", _COMMON)
-_CONFIGURATION = ("config", "config.worktree")
+_OF_WORKTREE = "config.worktree"
+_CONFIGURATION = ("config", _OF_WORKTREE)
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _NAME = 50  # characters, of up to four bytes each: a file's name may have 255 of those
 
@@ -45,14 +47,17 @@ class Watch:
         git: the leader's git.
         folder: the git directory.
         name: how people call it.
+        root: the checkout, which holds the submodules'.
         quarantine: where a planted file is kept, for a person to look at.
     """
 
     git: Git
     folder: Path
     name: str
+    root: Path
     quarantine: Path
     clock: Callable[[], float]
+    _new: bool = False  # whether git made it since the start
     _files: dict[str, _File] = field(default_factory=dict)
     _settings: dict[str, _File] = field(default_factory=dict)  # the configuration's files as they were last in order
 
@@ -61,13 +66,35 @@ class Watch:
         self._files = self._read(self._names())
         self._settings = self._read(_CONFIGURATION)
 
+    def start_new(self, main: "Watch") -> None:
+        """Take it for one that git has just made in the repository of `main`."""
+        self._new = True
+        if self.is_worktree:
+            self._files = {_COMMON: _File(stat.S_IFREG | 0o644, b"../..\n")}
+            self._settings = main.copied()
+
+    def copied(self) -> dict[str, _File]:
+        """Return the files of which git puts a copy into each new worktree."""
+        return {name: replace(self._settings[name], look=_NONE) for name in {_OF_WORKTREE} & self._settings.keys()}
+
+    @cached_property
+    def is_worktree(self) -> bool:
+        """Whether it is no more than a linked worktree's part of one."""
+        return self.folder.parent.name == "worktrees"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether git would take it for one."""
+        return os.path.lexists(self.folder / "HEAD")
+
     def _read(self, names: Collection[str]) -> dict[str, _File]:
         found = {name: _read(self.folder / name, follow=name in _CONFIGURATION) for name in names}
         return {name: file for name, file in found.items() if file}
 
     def restore(self) -> Iterator[tuple[str, str]]:
         """Put back what was changed; yield each path with what is held against it."""
-        yield from self._restore_files([_HOOKS])
+        if not self.is_worktree:
+            yield from self._restore_files([_HOOKS])
         yield from self._restore_files(sorted({*self._names(), *self._files} - {_HOOKS}))
         for name in _CONFIGURATION:
             for why in self._restore_settings(name):
@@ -78,6 +105,8 @@ class Watch:
 
     def _names(self) -> list[str]:
         """Return the hooks that would run, and the other files that git believes; a linked folder by itself."""
+        if self.is_worktree:
+            return [_COMMON]  # the others it has in common with the repository
         hooks = self.folder / _HOOKS
         if hooks.is_symlink():
             return [_HOOKS, *_FILES]
@@ -96,9 +125,9 @@ class Watch:
         look = look_at(path)
         if before is None:
             return look != _NONE and not (name.startswith(_HOOKS) and path.is_dir() and not path.is_symlink())
-        if look == before.look:
-            return False
-        now = _read(path) if look and look[_SIZE] == before.look[_SIZE] else None
+        if look == before.look or (name == _COMMON and not (look and look[_SIZE])):
+            return False  # git does nothing when that is empty or gone: so it is while a worktree comes or goes
+        now = _read(path) if look and look[_SIZE] == len(before.data) else None
         if now is None or not now.resembles(before):
             return True
         self._files[name] = now
@@ -127,6 +156,8 @@ class Watch:
         path, before = self.folder / name, self._settings.get(name)
         if look_at(path, follow=True) == (before.look if before else _NONE):
             return
+        if self.is_worktree and not os.path.lexists(path):
+            return  # it takes no more with it than the worktree, whose removal begins like this
         now = _read(path, follow=True)
         settings = self._parsed(now)
         if now is None or settings is None:
@@ -143,9 +174,15 @@ class Watch:
 
     def _changed(self, before: _File | None, now: dict[str, list[str]]) -> dict[str, list[str]]:
         """Return the settings that were changed and are not harmless, each with the values it had."""
-        was = self._parsed(before) or {}
-        keys = sorted(was.keys() | now.keys())
+        was, new = self._parsed(before) or {}, self._new and not (before and before.look)
+        keys = sorted(key for key in (now if new else was | now) if not (new and self._is_of_a_new_one(key, now[key])))
         return {key: was.get(key, []) for key in keys if risky(key, was.get(key, [])) != risky(key, now.get(key, []))}
+
+    def _is_of_a_new_one(self, key: str, values: Sequence[str]) -> bool:
+        """Whether git sets this by itself in the git directory of a submodule that it has just made."""
+        places = [Path(os.path.normpath(self.folder / value)) for value in values]
+        within = key == "core.worktree" and all(self.root in place.parents for place in places)
+        return not self.is_worktree and (of_a_new_one(key) or within)
 
     def _set(self, name: str, settings: dict[str, list[str]]) -> bool:
         """Give these settings their values again and leave the rest of the file; False where git could not."""
@@ -160,7 +197,7 @@ class Watch:
         """Make a configuration file again what it was when it was last in order."""
         before = self._settings.pop(name, None)
         self._keep(self.folder / name)
-        if before is not None:
+        if before is not None and self.folder.is_dir():
             _write(self.folder / name, before)
             self._settings[name] = replace(before, look=look_at(self.folder / name, follow=True))
 
