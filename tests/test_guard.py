@@ -184,3 +184,14 @@ def test_what_a_person_does_with_worktrees_and_submodules_meanwhile_is_held_agai
     repo.run("run")
     assert repo.landed() == ["a"]
     assert repo.git("config", "-f", ".git/modules/lib/config", "core.worktree") == "../../../lib"
+
+
+def test_what_a_person_replaced_themselves_stays_replaced(repo: Repo) -> None:
+    first = repo.git("rev-parse", "HEAD")
+    other = repo.git("commit-tree", "HEAD^{tree}", "-m", "another first")
+    project(repo, f"git replace -d {first}; git pack-refs --all; git replace HEAD {other}")
+    repo.git("replace", first, other)
+    repo.run("run", code=1)
+    assert f"refs/replace/{first}" in repo.read("specs/a.result.md")
+    assert repo.git("replace") == first
+    assert repo.git("log", "-1", "--format=%s", first) == "another first"

@@ -124,6 +124,11 @@ ATTACKS = {
         "git update-ref refs/orchestrator/attempts/z/1 HEAD",
         ["refs/orchestrator/attempts/z/1"],
     ),
+    "a replaced commit": ("git replace HEAD HEAD~1", ["refs/replace/"]),
+    "a replaced commit among the packed refs": (
+        "git replace HEAD HEAD~1; git pack-refs --all --prune",
+        ["refs/replace/"],
+    ),
     "the branch itself": (
         "echo x > src/other.txt; git -c user.name=a -c user.email=a@b commit -qam x; git update-ref refs/heads/main HEAD",
         ["refs/heads/main", "src/other.txt"],
@@ -155,6 +160,7 @@ def test_a_change_outside_the_spec_never_reaches_the_branch(repo: Repo, name: st
     assert repo.landed() == []
     assert repo.git("ls-tree", "-r", "HEAD", "--", "src", "run.sh", ".gitattributes", ".github") == before
     assert repo.git("status", "--porcelain") == ""
+    assert repo.git("replace") == ""
     assert "Dead-Letter: a" in repo.git("log", "-1", "--format=%B")
     assert not [
         name for name in ("hooks/post-commit", "commondir", "info/grafts") if (repo.root / ".git" / name).exists()

@@ -19,6 +19,7 @@ from orchestrator.repo.gitdirs import git_dirs
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import ZERO, Move, checked_out, resolve
 from orchestrator.repo.register import Register
+from orchestrator.repo.replacements import Replacements
 from orchestrator.repo.watch import Watch
 
 _LAST = 1 << 13  # bytes at the end of a reflog that hold its last line
@@ -50,11 +51,16 @@ class Guard:
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _watches: dict[Path, Watch] = field(default_factory=dict)
+    _replacements: Replacements = field(init=False)
     _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
     _begun: float = float("-inf")  # when the last look began
     _swept: tuple[float, float] = (float("-inf"), 0.0)  # when the attempts' refs were read last, and how long it took
+
+    def __post_init__(self) -> None:
+        """Look at what a person's git would show as something else, too."""
+        self._replacements = Replacements(self.git, self.place)
 
     def start(self) -> None:
         """Take how things are now for how they should be: once, before anything of an agent's runs."""
@@ -64,6 +70,7 @@ class Guard:
             self._watches = {folder: self._watch(folder) for folder in git_dirs(self.place.git_dir)}
             for watch in self._watches.values():
                 watch.start()
+            self._replacements.start()
             self.register.start()
             self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
@@ -88,7 +95,7 @@ class Guard:
         begun = self.clock()
         last, took = self._swept
         if self._started and (begun - last > _SHARE * took or (before_landing and took < _QUICK)):
-            for ref, why in self.register.put_back().items():
+            for ref, why in [*self.register.put_back().items(), *self._replacements.put_back().items()]:
                 self._note(ref, why)
             self._swept = (self.clock(), self.clock() - begun)
 
