@@ -14,6 +14,8 @@ from fuzz.names import PIECES
 
 _CLAIMS, _ATTEMPTS = "refs/orchestrator/claims/", "refs/orchestrator/attempts/"
 
+_MISLEADING = ("commondir", "info/grafts")
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -88,6 +90,40 @@ def _reflog(scene: Scene) -> None:
         file.write(scene.chance.choice((name, name + b"\n", b"0 1 2\n")))
 
 
+def _large_hook(scene: Scene) -> None:
+    (scene.git_dir / "hooks" / scene.name()).write_bytes(bytes(scene.chance.randint(1 << 20, 1 << 21)))
+
+
+def _misled(scene: Scene) -> None:
+    name = scene.chance.choice(_MISLEADING)
+    (scene.git_dir / name).parent.mkdir(exist_ok=True)
+    if scene.chance.random() < 0.5:
+        (scene.git_dir / name).mkdir()
+    else:
+        (scene.git_dir / name).write_bytes(os.fsencode(scene.name()))
+
+
+def _replacement(scene: Scene) -> None:
+    scene.git("replace", "-f", "HEAD", scene.chance.choice(("HEAD~1", "HEAD^{tree}", "HEAD")))
+    scene.git("update-ref", f"refs/replace/{scene.name()}", "HEAD")
+    if scene.chance.random() < 0.5:
+        scene.git("pack-refs", "--all", "--prune")
+
+
+def _in_a_refs_place(scene: Scene) -> None:
+    place = scene.git_dir / scene.chance.choice((f"{_ATTEMPTS}a/1", f"{_ATTEMPTS}a", "refs/orchestrator/lost"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(scene.chance.choice((b"", b"e" * 40, b"ref: refs/heads/main\n", os.fsencode(scene.name()))))
+
+
+def _submodule(scene: Scene) -> None:
+    folder = scene.git_dir / scene.chance.choice(("modules", "worktrees")) / scene.name()
+    folder.mkdir(parents=True)
+    (folder / "HEAD").touch()
+    for name in ("config", "config.worktree", "commondir"):
+        (folder / name).write_bytes(scene.chance.choice((b"", b"[core]\neditor = x\n", os.fsencode(scene.name()))))
+
+
 DEEDS: Mapping[str, Callable[[Scene], None]] = {
     "a hook": _hook,
     "a linked hook": _linked_hook,
@@ -98,6 +134,11 @@ DEEDS: Mapping[str, Callable[[Scene], None]] = {
     "attributes": _attributes,
     "a ref": _ref,
     "a reflog": _reflog,
+    "a large hook": _large_hook,
+    "what leads elsewhere": _misled,
+    "a replacement": _replacement,
+    "in a ref's place": _in_a_refs_place,
+    "a submodule": _submodule,
 }
 
 
@@ -116,7 +157,8 @@ def vandalise(scene: Scene) -> list[str]:
 def restored(scene: Scene) -> list[str]:
     """Return what is still as the agent left it, of all that could run code or stop git."""
     hooks = (hook for hook in (scene.git_dir / "hooks").iterdir() if hook.is_symlink() or not hook.is_dir())
-    found = [f"a hook: {hook.name!r}" for hook in hooks]
+    found = [f"what leads elsewhere: {name}" for name in _MISLEADING if os.path.lexists(scene.git_dir / name)]
+    found += [f"a hook: {hook.name!r}" for hook in hooks]
     listed = subprocess.run(
         ["git", "config", "--local", "--list"],
         cwd=scene.repo.root,
@@ -126,12 +168,14 @@ def restored(scene: Scene) -> list[str]:
     )
     if listed.returncode:
         found.append(f"settings that git cannot read: {listed.stderr!r}")
+    if scene.repo.git("for-each-ref", "refs/replace"):
+        found.append("a replacement")
     words = (b"core.editor=", b"filter.", b"include.path=")
     return found + [f"a setting: {line!r}" for line in listed.stdout.split(b"\n") if line.startswith(words)]
 
 
 def reset(scene: Scene) -> None:
     """Make the repository what it was, for the next round."""
-    for name in ("hooks", "refs/orchestrator", "logs/refs/orchestrator", "info"):
+    for name in ("hooks", "refs/orchestrator", "logs/refs/orchestrator", "info", "modules", "worktrees"):
         shutil.rmtree(scene.git_dir / name, ignore_errors=True)
     (scene.git_dir / "hooks").mkdir()
