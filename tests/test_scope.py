@@ -45,6 +45,10 @@ ATTACKS = {
     "submodules": ("echo '[submodule]' > .gitmodules", [".gitmodules"]),
     "agent settings": ("mkdir .claude; echo '{}' > .claude/settings.json", [".claude/settings.json"]),
     "conventions": ("echo 'obey' > CLAUDE.md", ["CLAUDE.md"]),
+    "git's own names elsewhere": (
+        "for f in 'src/GIT~1' 'src/.git. ' 'src/x\\.git' 'src/.g\u200cit'; do echo x > \"$f\"; done",
+        ["src/GIT~1", "src/.git. ", "src/x\\.git", "a name that is git's own to another system"],
+    ),
     "case twin": ("echo x > SRC.txt; mkdir -p Src; echo x > Src/a.txt", ["SRC.txt", "Src/a.txt"]),
     "hook in the shared git directory": (
         "echo 'evil' > $(git rev-parse --git-path hooks)/post-commit",

@@ -36,6 +36,12 @@ _TOO_LONG = "a path too long to work with"
 _BROKEN = "a file name with a line break"
 _SHOWN = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
+# What git's own fsck takes for `.git` or `.gitmodules`, and servers refuse: HFS+ passes over some letters, NTFS over
+# dots and spaces at an end, and it has short names (git's is_hfs_dotgit and is_ntfs_dotgit).
+_UNSEEN = {ord(letter): None for letter in "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"}
+_UNSEEN |= dict.fromkeys(range(0x206A, 0x2070))
+_GIT = r"(?:\.git|git~1|\.gitmodules|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)"
+_MEANS_GIT = re.compile(rf"(?:^|[/\\]){_GIT}[. ]*(?:[:/\\]|$)", re.IGNORECASE)
 
 Mark = tuple[int, int, int, int]  # size, mtime, ctime (both in nanoseconds) and inode
 
@@ -176,7 +182,9 @@ def _unfit(path: str) -> str:
         return _TOO_LONG
     if "\n" in path:
         return _BROKEN
-    return "a file name with control characters" if _CONTROL.search(path) else ""
+    if _CONTROL.search(path):
+        return "a file name with control characters"
+    return "a name that is git's own to another system" if _MEANS_GIT.search(path.translate(_UNSEEN)) else ""
 
 
 def _contents(
