@@ -1,8 +1,10 @@
 """Whatever an agent leaves in its worktree lands as git itself would have stored it."""
 
+import json
 import os
 import subprocess
 
+import pytest
 from harness import Repo
 
 
@@ -94,3 +96,29 @@ def test_a_worktree_made_read_only_is_cleared_away(repo: Repo) -> None:
     repo.write("src/a", "old\n")
     land(repo, "echo new > src/a; mkdir -p src/__pycache__/deep; echo x > src/__pycache__/deep/f; chmod -R a-w src")
     assert not list((repo.root / ".orchestrator/worktrees").glob("a-*"))
+
+
+@pytest.fixture
+def library(repo: Repo) -> str:
+    """Another repository that projects bring in."""
+    other = Repo(repo.root.parent / "library", repo.env).init()
+    other.write("lib.txt", "1\n")
+    other.commit("a library")
+    return str(other.root)
+
+
+@pytest.mark.parametrize(
+    "setup", ["git clone -q {} vendor/lib", "git -c protocol.file.allow=always submodule update --init -q"]
+)
+def test_a_repository_that_setup_brings_is_held_against_no_attempt(repo: Repo, library: str, setup: str) -> None:
+    repo.write(".gitignore", ".agent.toml\n.orchestrator/\nvendor/\n")
+    repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", library, "sub")
+    repo.git("config", "submodule.recurse", "true")
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent("for f; do echo agent > $f; done", more=f"[verify]\nsetup = {json.dumps(setup.format(library))}\n")
+    repo.write("orchestrator.toml", repo.read("orchestrator.toml").replace('[verify]\ncommand = ""\n\n', ""))
+    repo.commit("a project")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert "| 2 |" not in repo.read("specs/a.result.md")

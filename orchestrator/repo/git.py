@@ -32,6 +32,7 @@ SETTINGS = {
     "gc.auto": "0",
     "maintenance.auto": "false",
     "merge.directoryRenames": "false",
+    "submodule.recurse": "false",  # a worktree of ours has none of them
     "advice.detachedHead": "false",
     # What a person has set for their own eyes, and that would change what we read.
     "log.showSignature": "false",

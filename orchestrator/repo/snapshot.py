@@ -44,6 +44,7 @@ _GIT = r"(?:\.git|git~1|\.gitmodules|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)"
 _MEANS_GIT = re.compile(rf"(?:^|[/\\]){_GIT}[. ]*(?:[:/\\]|$)", re.IGNORECASE)
 
 Mark = tuple[int, int, int, int]  # size, mtime, ctime (both in nanoseconds) and inode
+_ODD: Mark = (0, 0, 0, 0)
 
 _MODES: dict[tuple[Path, int], bool] = {}  # whether the disk keeps modes, by repository and its configuration's time
 
@@ -118,6 +119,11 @@ def marks(sight: Sight) -> dict[str, Mark]:
     return {path: mark(facts) for path, facts in sight.files.items()}
 
 
+def footing(sight: Sight) -> dict[str, Mark]:
+    """Return `marks`, with a name for each oddity that is there: setup may bring a repository of its own."""
+    return marks(sight) | dict.fromkeys(sight.oddities, _ODD)
+
+
 def mark(facts: os.stat_result) -> Mark:
     """Return what changes with a file."""
     return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
@@ -139,7 +145,7 @@ def take(
         git_dir: the repository's own git directory, named outright so that the worktree's pointer is never believed.
         worktree: where the agent worked; its processes are dead.
         base: the commit the worktree was made from.
-        known: every file that stood there before the agent did, with its mark; None after a crash, then all are read.
+        known: what stood there before the agent did (`marks`, `footing`); None after a crash: all is read then.
         named: files that are taken even where git's ignore rules cover them: a spec asks for them by name.
         hidden: patterns of files that were not checked out.
     """
@@ -172,7 +178,8 @@ def take(
     changes = [change for change in changes if change.path not in unfit]
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
-    oddities = {**sight.oddities, **{_shortened(path): why for path, why in unfit.items()}, **refused}
+    odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
+    oddities = {**odd, **{_shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
 
 

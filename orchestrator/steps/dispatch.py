@@ -21,7 +21,7 @@ from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.repo.guard import describe
 from orchestrator.repo.slots import Hidden
-from orchestrator.repo.snapshot import Mark, look, marks, take
+from orchestrator.repo.snapshot import Mark, footing, look, take
 from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import UnwantedError, remove_tree
 from orchestrator.steps.project import Project
@@ -145,7 +145,7 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
     config = project.config
     if config.setup or config.copy or config.link:
         prepare(project, slot.path, cancel)
-        return _Ground(slot.path, marks(look(slot.path)), named)
+        return _Ground(slot.path, footing(look(slot.path)), named)
     # A file that is changed within the same tick of the disk's clock as it was written would look untouched.
     ahead = slot.newest + _TICK - project.clock.now().timestamp()
     cancel.wait(min(_TICK, max(0.0, ahead)))  # a clock that was put back says hours, and a tick is as good
