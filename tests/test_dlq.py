@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from pathlib import Path
 
 import pytest
 from harness import Repo
@@ -89,3 +90,20 @@ def test_a_second_leader_is_refused(dead: Repo) -> None:
         lock.flush()
         for argv in (("retry", "one"), ("checkpoint", "-m", "x"), ("restore", "1"), ("task", "done", "two")):
             assert f"another leader is at work here: process {os.getpid()}" in dead.run(*argv, code=5).err
+
+
+def test_a_retry_in_another_clone_retires_the_attempts_that_were_made_here(repo: Repo, tmp_path: Path) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent("[ -e ok ] || exit 3; for f; do echo agent > $f; done")
+    repo.commit("a project")
+    repo.run("run", code=1)
+    other = Repo(tmp_path / "other", repo.env)
+    repo.git("clone", "-q", str(repo.root), str(other.root))
+    other.write("ok", "")
+    other.git("add", "ok")
+    other.git("commit", "-qm", "what was missing")
+    other.run("retry", "a")
+    repo.git("pull", "-q", str(other.root))
+    repo.run("run")
+    assert repo.landed() == ["a"]

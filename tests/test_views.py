@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -436,3 +437,20 @@ def test_a_checkpoint_by_hand_names_what_it_leaves_out(repo: Repo) -> None:
     said = repo.run("checkpoint", "-m", "two")
     assert "nothing was committed since checkpoint 0001" in said.out
     assert "not in it, for they are not committed: b.txt" in said.out
+
+
+def test_a_landing_under_way_looks_like_no_contradiction(repo: Repo) -> None:
+    repo.spec("a", "a.txt")
+    repo.task("a: do a")
+    repo.shell_agent("for f; do echo agent > $f; done")
+    repo.commit("a project")
+    repo.run("checkpoint", "-m", "the plan")
+    said = repo.root.parent / "said"
+    # The documents are there by then, and the branch is not.
+    repo.once_before_git("orchestrator: land", f"{sys.executable} -m orchestrator status > {said} 2>&1 & sleep 1")
+    repo.run("run")
+    deadline = time.monotonic() + 30
+    while "tasks" not in said.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "refuse" not in said.read_text()

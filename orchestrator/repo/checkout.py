@@ -86,9 +86,10 @@ class Checkout:
             raise NotNowError(error.message, hint=error.hint, code=error.code) from error
         if here.branch != self.branch:
             name = self.branch.removeprefix("refs/heads/")
+            back = f"git switch {name}, then: " if resolve(self.git, self.branch) else ""  # it may have been renamed
             raise NotNowError(
                 f"the checkout went from {name} to {here.short} under the run",
-                hint=f"git switch {name}, then: orchestrator run",
+                hint=f"{back}orchestrator run",
                 code=Exit.PRECONDITION,
             )
         return here.commit

@@ -12,7 +12,7 @@ from orchestrator.steps import claim
 from orchestrator.steps.chapter import Chapter, Happened
 from orchestrator.steps.project import Project
 from orchestrator.steps.publish import Proposal, publish
-from orchestrator.steps.standing import TODO, Library, Situation, result_path
+from orchestrator.steps.standing import TODO, Library, Situation, last_told, result_path
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def retry(project: Project, task: str) -> Decided:
         _refuse_settled(now, task)
         if task not in now.standing().dead:
             return None
-        number = max((attempt.number for attempt in load(project.git, task)), default=0)
+        number = max([last_told(now, task), *(attempt.number for attempt in load(project.git, task))])
         chapter = replace(chapter, standing=_without(chapter.standing, {task}), blocked=_unblocked(chapter, {task}))
         happened = Happened(task, f"{task} is tried again", why="a dead letter is tried again")
         pairs = [("Reopen", f"{task}/{number}")]

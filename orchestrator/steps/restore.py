@@ -13,7 +13,7 @@ from orchestrator.repo.trees import differences, entries
 from orchestrator.steps.dirt import uncommitted
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import TODO, Library, Situation, situation
+from orchestrator.steps.standing import TODO, Library, Situation, last_told, situation
 from orchestrator.steps.take_in import take_in
 
 
@@ -106,7 +106,8 @@ def _reopened(git: Git, point: Point, now: Situation, then: Situation) -> tuple[
     highest = dict(now.ledger.reopened)
     for attempt in attempts:
         highest[attempt.task] = max(attempt.number, highest.get(attempt.task, 0))
-    return tuple(f"{task}/{highest.get(task, 0)}" for task in sorted(open_again))
+    last = {task: max(highest.get(task, 0), last_told(now, task)) for task in sorted(open_again)}
+    return tuple(f"{task}/{number_}" for task, number_ in last.items())
 
 
 def restore(project: Project, wanted: str) -> Return:

@@ -9,7 +9,7 @@ from orchestrator.documents.result import Result, Status
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.errors import DocumentError, Exit, OrchestratorError
 from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
@@ -286,6 +286,14 @@ def counted(attempts: Iterable[Attempt], ledger_: Ledger, task: str) -> list[Att
     """Return the attempts that count for `task`: those since a person's `retry`, or since a restore reopened it."""
     floor = ledger_.reopened.get(task, 0)
     return [attempt for attempt in attempts if attempt.task == task and attempt.number > floor]
+
+
+def last_told(now: Situation, task: str) -> int:
+    """Return the last attempt that the result of `task` tells of: it may have been made in another clone."""
+    try:
+        return max((row.number for row in now.results[task].attempts), default=0)
+    except (KeyError, DocumentError):
+        return 0
 
 
 def waiting(of: Callable[[str], Iterable[Attempt]], ledger_: Ledger, tasks: Iterable[str]) -> dict[str, int]:

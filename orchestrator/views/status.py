@@ -1,5 +1,6 @@
 """`status`: where the project stands, in at most 25 lines."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,6 +33,7 @@ from orchestrator.workspace import Folders
 
 _LISTED = 20  # in the data
 _GOAL = 200  # characters
+_LOOKS, _PAUSE = 10, 0.2  # and seconds between them
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,20 @@ class Status:
 
 
 def status(sources: Sources) -> Status:
-    """Read where the project stands. Nothing is written, and no lock is taken."""
+    """Read where the project stands. Nothing is written, and no lock is taken.
+
+    A landing writes its documents before the branch moves: what looks wrong beside a leader is looked at again.
+    """
+    shown = _status(sources)
+    for _ in range(_LOOKS):
+        if not shown.refused or shown.leader is None:
+            break
+        time.sleep(_PAUSE)
+        shown = _status(replace(sources))
+    return shown
+
+
+def _status(sources: Sources) -> Status:
     at_work = work(sources)
     spent, left = read(sources.journal).whole(), begun(Folders(sources.root))
     shown = Status(
