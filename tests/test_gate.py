@@ -169,3 +169,35 @@ def test_an_approval_that_was_taken_back_with_git_is_none(waiting: Repo) -> None
     waiting.git("reset", "-q", "--hard", shown)
     assert "waits for approval" in waiting.run("status").out
     waiting.run("run", code=3)
+
+
+NEXT = outline(task("sub", "shop/sub.py", new=True))
+
+
+@pytest.mark.parametrize("way", ["restore", "revert"])
+def test_a_plan_that_was_taken_back_waits_for_nobody_and_is_made_anew(waiting: Repo, way: str) -> None:
+    waiting.run("approve", "1")
+    before = waiting.git("rev-parse", "HEAD")
+    with model(waiting, script(NEXT)):
+        waiting.run("plan", "Make the shop subtract")
+        waiting.run("run", code=3)
+        if way == "restore":
+            waiting.run("restore", before)
+        else:
+            waiting.git("revert", "--no-edit", "HEAD")
+        assert "waits for approval" not in waiting.run("status").out
+        waiting.run("run")
+        assert sorted(waiting.landed()) == ["add", "tax"]
+    with model(waiting, script(NEXT)):
+        waiting.run("plan", "Make the shop subtract")
+    assert "sub" in waiting.read("TODO.md")
+    waiting.run("run", code=3)
+
+
+def test_a_restore_to_where_another_gate_waits_opens_nothing(waiting: Repo) -> None:
+    shown = waiting.git("rev-parse", "HEAD")
+    waiting.run("approve", "1")
+    with model(waiting, script(NEXT)):
+        waiting.run("plan", "Make the shop subtract")
+    waiting.run("restore", shown)
+    waiting.run("run", code=3)

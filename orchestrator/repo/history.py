@@ -84,7 +84,7 @@ def _undone(git: Git, commit: str, against: str | None) -> list[str]:
     return listed.stdout.decode().split() or [commit]
 
 
-WAITS, APPROVED, REJECTED = "waits", "approved", "rejected"
+WAITS, APPROVED, REJECTED, WITHDRAWN = "waits", "approved", "rejected", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Gate:
 
     Attributes:
         number: the checkpoint's.
-        verdict: `waits`, `approved` or `rejected`.
+        verdict: `waits`, `approved` or `rejected`; `withdrawn` once a revert or a restore took back what it is about.
         commit: the one that carries it.
         tree: that commit's tree: what is shown to whoever decides.
         why: the reason of a rejection, in one line.
@@ -113,7 +113,11 @@ class Gate:
     @property
     def shut(self) -> bool:
         """Whether nothing may start."""
-        return self.verdict != APPROVED
+        return self.verdict not in {APPROVED, WITHDRAWN}
+
+    def withdrawn(self, before: "Gate | None") -> "Gate":
+        """Return the gate once what it is about was taken back: the one `before` it, where that is shut."""
+        return before if before is not None and before.shut else replace(self, verdict=WITHDRAWN)
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before
     landed, reopened = before.landed.copy(), dict(before.reopened)
     numbers: dict[str, list[tuple[str, int]]] = {}
     checkpoint, workflow, gate = before.checkpoint, before.workflow, before.gate
+    earlier: dict[str, Gate | None] = {}  # the gate before each, by the commit that opened it
     for entry in entries:
         again = [_numbered(value) for value in entry.all("Reopen")]
         for undone in undoing.get(entry.commit, ()):
@@ -180,7 +185,12 @@ def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before
         numbers[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
         checkpoint = max(checkpoint, number(entry.get("Checkpoint")) or 0)
         workflow = entry.get("Workflow") or workflow
-        gate = _gate(entry, gate)
+        if gate and gate.commit in undoing.get(entry.commit, ()):
+            gate = gate.withdrawn(earlier.get(gate.commit))
+        opened = _gate(entry, gate)
+        if opened and opened.commit == entry.commit:
+            earlier[entry.commit] = gate
+        gate = opened
     return Ledger(landed, reopened, checkpoint, workflow, gate)
 
 
@@ -188,7 +198,7 @@ def _gate(entry: Entry, before: Gate | None) -> Gate | None:
     """Return the newest gate after `entry`: one that it opens, what it says of the one before, or that as it was."""
     said, _, verdict = entry.get("Gate").partition(" ")
     checkpoint = number(said)
-    if checkpoint is None or verdict not in {WAITS, APPROVED, REJECTED}:
+    if checkpoint is None or verdict not in {WAITS, APPROVED, REJECTED, WITHDRAWN}:
         return before
     if checkpoint == number(entry.get("Checkpoint")):
         return Gate(checkpoint, verdict, entry.commit, entry.tree)

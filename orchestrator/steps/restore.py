@@ -7,7 +7,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.attempts import load
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import Entry, number, walk
+from orchestrator.repo.history import WITHDRAWN, Entry, Gate, ledger, number, walk
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences, entries
 from orchestrator.steps.dirt import uncommitted
@@ -127,6 +127,7 @@ def restore(project: Project, wanted: str) -> Return:
     changes = sorted(differences(git, now.commit, point.commit), key=lambda change: change.mode != "000000")
     pairs = [("Restore", point.name), *(("Reopen", value) for value in plan.reopened)]
     pairs += [("Task", task) for task in plan.landed]
+    pairs += _withdrawn(now.ledger.gate, ledger(git, point.commit).gate)
     facts = Facts(now.ledger.workflow or project.place.name, now.phase, None, project.lock.epoch)
     body = [f"Back to {point.name} ({point.commit[:10]}): {point.subject}"]
     text = message(f"restore: {point.name}", body, pairs, facts)
@@ -135,6 +136,12 @@ def restore(project: Project, wanted: str) -> Return:
     project.lock.check()
     project.checkout.advance(now.commit, commit, f"restore {point.name}")
     return replace(plan, commit=commit)
+
+
+def _withdrawn(gate: Gate | None, then: Gate | None) -> list[tuple[str, str]]:
+    """Return the trailer that closes the gate of a plan which is not there any more, unless an older one is shut."""
+    gone = gate is not None and gate.shut and (then is None or (then.number != gate.number and not then.shut))
+    return [("Gate", f"{gate.name} {WITHDRAWN}")] if gate is not None and gone else []
 
 
 def _refuse_in_the_way(project: Project, point: Point) -> None:
