@@ -89,6 +89,7 @@ def test_what_is_left_of_a_file_that_a_landing_wrote_is_mended(repo: Repo, left:
     repo.run("run")
     for name, commit in (("from", "HEAD~1"), ("to", "HEAD")):
         repo.git("update-ref", f"refs/orchestrator/advance/{name}/main", commit)
+    repo.git("read-tree", "HEAD~1")  # the index follows once the files are on the disk
     repo.write("a.txt", left)
     assert "a landing was cut short" in repo.run("run").err
     assert repo.read("a.txt") == "new\n" * 2500
