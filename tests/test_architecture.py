@@ -66,6 +66,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "repo.guard",  # how long git takes
         "repo.heal",  # patience for the user's own git
         "steps.claim",  # patience for a claim made at the same instant
+        "views.status",  # patience for a landing under way
     ),
     "environment": ("cli.*",),
     "terminal": (

@@ -66,7 +66,8 @@ def faults(git: Git, worktree: Path, base: str, paths: Sequence[str]) -> list[st
         f"neither taken nor odd: {path!r}"
         for path in {*paths} - {change.path for change in changes} - {*taken.oddities}
     ]
-    found += [f"odd, and nothing is: {path!r}: {why}" for path, why in taken.oddities.items() if not _control(path)]
+    odd = {path: why for path, why in taken.oddities.items() if not _control(path) and "git" not in path.casefold()}
+    found += [f"odd, and nothing is: {path!r}: {why}" for path, why in odd.items()]
     commit = build(
         git, ObjectFolders(git.directory / ".git"), _REF, [Draft("left", tuple(changes), _WHEN, parent=base)]
     )[0]
