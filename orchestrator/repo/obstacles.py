@@ -46,10 +46,10 @@ def _covered(git: Git, root: Path, changes: Sequence[Change], taken: Collection[
             yield wall
         elif change.old.mode == GONE and change.path not in taken and os.path.lexists(root / change.path):
             there.append(change)
-    files = [change for change in there if not _is_folder(root / change.path)]
-    yield from (change.path for change in there if change not in files and not _is_going(root, change.path, going))
-    same = set(holding(git, root, {change.path: (change.mode, str(change.blob)) for change in files}))
-    yield from (change.path for change in files if change.path not in same)
+    folders = {change.path for change in there if _is_folder(root / change.path)}
+    yield from (path for path in folders if not _is_going(root, path, going))
+    files = {change.path: (change.mode, str(change.blob)) for change in there if change.path not in folders}
+    yield from files.keys() - set(holding(git, root, files))
 
 
 def _wall(root: Path, folder: str, going: Collection[str], known: dict[str, str]) -> str:
