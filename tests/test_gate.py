@@ -181,16 +181,44 @@ def test_a_plan_that_was_taken_back_waits_for_nobody_and_is_made_anew(waiting: R
     with model(waiting, script(NEXT)):
         waiting.run("plan", "Make the shop subtract")
         waiting.run("run", code=3)
-        if way == "restore":
-            waiting.run("restore", before)
-        else:
-            waiting.git("revert", "--no-edit", "HEAD")
+        take_back(waiting, way, before)
         assert "waits for approval" not in waiting.run("status").out
         waiting.run("run")
         assert sorted(waiting.landed()) == ["add", "tax"]
     with model(waiting, script(NEXT)):
         waiting.run("plan", "Make the shop subtract")
     assert "sub" in waiting.read("TODO.md")
+    waiting.run("run", code=3)
+
+
+def take_back(repo: Repo, way: str, commit: str) -> None:
+    """Take back the newest commit: by git's revert, or by a restore of the one before."""
+    if way == "restore":
+        repo.run("restore", commit)
+    else:
+        repo.git("revert", "--no-edit", "HEAD")
+
+
+@pytest.mark.parametrize("way", ["restore", "revert"])
+def test_a_plan_that_comes_back_waits_again(waiting: Repo, way: str) -> None:
+    waiting.run("approve", "1")
+    before = waiting.git("rev-parse", "HEAD")
+    with model(waiting, script(NEXT)):
+        waiting.run("plan", "Make the shop subtract")
+    shown = waiting.git("rev-parse", "HEAD")
+    take_back(waiting, way, before)
+    take_back(waiting, way, shown)
+    assert "sub" in waiting.read("TODO.md")
+    assert "waits for approval" in waiting.run("status").out
+    waiting.run("run", code=3)
+    assert waiting.landed() == []
+
+
+def test_an_approval_that_was_reverted_is_none(waiting: Repo) -> None:
+    waiting.run("approve", "1")
+    approval = waiting.git("rev-parse", "HEAD")
+    # It changed no file, so that git wants to be told that the revert changes none either.
+    waiting.git("commit", "-q", "--allow-empty", "-m", f"Revert\n\nThis reverts commit {approval}.")
     waiting.run("run", code=3)
 
 

@@ -15,8 +15,8 @@ _TICK = 2.0  # seconds by which a process may be older than the system says
 def stale_locks(place: Place) -> list[Path]:
     """Remove git's lock files that nobody holds; return those removed.
 
-    The caller holds the instance lock, which every git child of ours inherits: so none of ours is alive. While a git of
-    a person's works in the repository, after a short wait for it, all are left alone.
+    The caller holds the instance lock, which every git child of ours inherits: so none of ours is alive. What a git of
+    a person's may own is waited for shortly, and left alone.
     """
     deadline = time.monotonic() + _PATIENCE
     found = abandoned(place)
@@ -84,7 +84,7 @@ def _at_work(place: Place) -> list[float]:
         name, cwd, words = process.info["name"] or "", process.info["cwd"], process.info["cmdline"] or []
         own = (name == "git" or name.startswith("git-")) and not any(word.endswith("--daemon") for word in words)
         if own and cwd and any(Path(cwd).is_relative_to(folder) for folder in places):
-            found.append(process.info["create_time"])
+            found.append(process.info["create_time"] or 0.0)
     return found
 
 

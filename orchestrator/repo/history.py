@@ -172,7 +172,7 @@ def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before
     landed, reopened = before.landed.copy(), dict(before.reopened)
     numbers: dict[str, list[tuple[str, int]]] = {}
     checkpoint, workflow, gate = before.checkpoint, before.workflow, before.gate
-    earlier: dict[str, Gate | None] = {}  # the gate before each, by the commit that opened it
+    earlier: dict[str, Gate | None] = {}  # the gate as it was before each commit that changed it
     for entry in entries:
         again = [_numbered(value) for value in entry.all("Reopen")]
         for undone in undoing.get(entry.commit, ()):
@@ -185,13 +185,21 @@ def _fold(entries: Iterable[Entry], undoing: Mapping[str, Sequence[str]], before
         numbers[entry.commit] = [_numbered(f"{task}/{entry.get('Attempt')}") for task in entry.all("Task")]
         checkpoint = max(checkpoint, number(entry.get("Checkpoint")) or 0)
         workflow = entry.get("Workflow") or workflow
-        if gate and gate.commit in undoing.get(entry.commit, ()):
-            gate = gate.withdrawn(earlier.get(gate.commit))
-        opened = _gate(entry, gate)
-        if opened and opened.commit == entry.commit:
-            earlier[entry.commit] = gate
-        gate = opened
+        was = gate
+        for undone in undoing.get(entry.commit, ()):
+            gate = _before(gate, undone, earlier)
+        gate = _gate(entry, gate)
+        if gate is not was:
+            earlier[entry.commit] = was
     return Ledger(landed, reopened, checkpoint, workflow, gate)
+
+
+def _before(gate: Gate | None, undone: str, earlier: Mapping[str, Gate | None]) -> Gate | None:
+    """Return the gate once the commit `undone` is: an answer taken back is none, and so is a taking back."""
+    known = earlier.get(undone)
+    if gate is not None and gate.commit == undone:
+        return gate.withdrawn(known)
+    return known if gate is not None and known is not None and known.number == gate.number else gate
 
 
 def _gate(entry: Entry, before: Gate | None) -> Gate | None:

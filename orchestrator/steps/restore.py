@@ -7,7 +7,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.attempts import load
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.repo.git import Git
-from orchestrator.repo.history import WITHDRAWN, Entry, Gate, ledger, number, walk
+from orchestrator.repo.history import WITHDRAWN, Entry, Gate, number, walk
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences, entries
 from orchestrator.steps.dirt import uncommitted
@@ -37,6 +37,7 @@ class Return:
         files: every path that changes.
         reopened: tasks that are open again, as `task/N`: attempts up to N no longer count.
         landed: tasks that had been reopened since, and are done again.
+        gate: what becomes of the gate, as `number verdict`; empty where it stays as it is.
         commit: the new commit; empty for a dry run.
     """
 
@@ -45,6 +46,7 @@ class Return:
     files: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()
     landed: tuple[str, ...] = ()
+    gate: str = ""
     commit: str = ""
 
 
@@ -90,7 +92,8 @@ def plan_return(git: Git, point: Point, now: Situation, phases: tuple[str, ...])
     then = situation(git, point.commit, Library(), phases)
     again = tuple(task for task in then.ledger.landed if task not in now.ledger.landed)
     files = tuple(change.path for change in changes)
-    return Return(point, changed=True, files=files, reopened=_reopened(git, point, now, then), landed=again)
+    gate = _gate(now.ledger.gate, then.ledger.gate)
+    return Return(point, changed=True, files=files, reopened=_reopened(git, point, now, then), landed=again, gate=gate)
 
 
 def _reopened(git: Git, point: Point, now: Situation, then: Situation) -> tuple[str, ...]:
@@ -127,7 +130,7 @@ def restore(project: Project, wanted: str) -> Return:
     changes = sorted(differences(git, now.commit, point.commit), key=lambda change: change.mode != "000000")
     pairs = [("Restore", point.name), *(("Reopen", value) for value in plan.reopened)]
     pairs += [("Task", task) for task in plan.landed]
-    pairs += _withdrawn(now.ledger.gate, ledger(git, point.commit).gate)
+    pairs += [("Gate", plan.gate)] if plan.gate else []
     facts = Facts(now.ledger.workflow or project.place.name, now.phase, None, project.lock.epoch)
     body = [f"Back to {point.name} ({point.commit[:10]}): {point.subject}"]
     text = message(f"restore: {point.name}", body, pairs, facts)
@@ -138,10 +141,14 @@ def restore(project: Project, wanted: str) -> Return:
     return replace(plan, commit=commit)
 
 
-def _withdrawn(gate: Gate | None, then: Gate | None) -> list[tuple[str, str]]:
-    """Return the trailer that closes the gate of a plan which is not there any more, unless an older one is shut."""
-    gone = gate is not None and gate.shut and (then is None or (then.number != gate.number and not then.shut))
-    return [("Gate", f"{gate.name} {WITHDRAWN}")] if gate is not None and gone else []
+def _gate(now: Gate | None, then: Gate | None) -> str:
+    """Return what a restore makes of the gate: withdrawn where its plan goes, shut again where that comes back."""
+    if now is None:
+        return ""
+    same = then is not None and then.number == now.number
+    if then is not None and then.shut:
+        return f"{then.name} {then.verdict}" if same and now.verdict == WITHDRAWN else ""
+    return f"{now.name} {WITHDRAWN}" if now.shut and not same else ""
 
 
 def _refuse_in_the_way(project: Project, point: Point) -> None:
