@@ -425,6 +425,18 @@ class TestTheEnd:
         assert (ended.code, ended.stdout, ended.survivors) == (0, "done\n", ())
         assert inside(place.worktree) == []
 
+    def test_of_a_command_waits_for_what_dies_slowly(self, place: Site, level: Level) -> None:
+        # To take 400 MB from a process takes the kernel long enough to be seen.
+        large = (
+            "import time; held = bytearray(400 << 20); held[::4096] = b'x' * 102400; open('held', 'w'); time.sleep(300)"
+        )
+        script = (
+            f'setsid {sys.executable} -c "{large}" >/dev/null 2>&1 & until [ -e held ]; do sleep 0.01; done; echo done'
+        )
+        ended = place.go(script, level)
+        assert (ended.code, ended.stdout, ended.survivors) == (0, "done\n", ())
+        assert inside(place.worktree) == []
+
     def test_by_a_limit(self, place: Site, level: Level) -> None:
         began = time.monotonic()
         ended = place.go(f"{STRAY} trap '' TERM; sleep 300; sleep 300", level, timeout=0.5)

@@ -9,10 +9,14 @@ TOKEN = "ORCHESTRATOR_TOKEN"  # noqa: S105  # a variable's name, not a secret
 
 _PROC = Path("/proc/self/stat").exists()
 _READINGS = 3
+_EXITING = 0x4  # PF_EXITING, of the flags in /proc/PID/stat
 
 
 class Process(NamedTuple):
-    """One row. `started` has no unit, only an order; with the pid it names a process for good."""
+    """One row. `started` has no unit, only an order; with the pid it names a process for good.
+
+    `exiting` is one that the kernel takes apart: it runs nothing any more, and its environment is gone.
+    """
 
     pid: int
     parent: int
@@ -20,6 +24,7 @@ class Process(NamedTuple):
     session: int
     started: float
     zombie: bool
+    exiting: bool = False
 
 
 def processes() -> dict[int, Process]:
@@ -41,6 +46,13 @@ def token(pid: int) -> str:
     return ""
 
 
+def closes_namespace(pid: int) -> bool:
+    """Whether a process was the first of a pid namespace below ours: when that exits, all others in it are killed."""
+    lines = _slurp(f"/proc/{pid}/status").split(b"\n") if _PROC else []
+    ids = next((line.split()[1:] for line in lines if line.startswith(b"NSpid:")), [])
+    return len(ids) > 1 and ids[-1] == b"1"
+
+
 def _linux() -> dict[int, Process]:
     for _ in range(_READINGS):
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  # hot: no Path per pid
@@ -57,7 +69,8 @@ def _row(pid: int) -> Process | None:
         return None
     # The command's name may hold spaces and brackets; nothing after it does.
     state, parent, group, session, *rest = data[data.rindex(b")") + 2 :].split(None, 20)
-    return Process(pid, int(parent), int(group), int(session), int(rest[15]), state in b"ZXx")
+    exiting = bool(int(rest[2]) & _EXITING)
+    return Process(pid, int(parent), int(group), int(session), int(rest[15]), state in b"ZXx", exiting)
 
 
 def _slurp(path: str) -> bytes:

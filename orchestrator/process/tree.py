@@ -26,6 +26,7 @@ class Family:
         rows = table.processes()
         orphans = live.orphans(rows, self._run)
         roots = [row for row in rows.values() if self._is_ours(row)]
+        roots += _closing(rows, self._run.started)
         members = _kin(rows, [*roots, *orphans])
         self._seen.update((row.pid, row.started) for row in members)
         _bury(row for row in members if row.zombie and row.pid != self._run.pid)
@@ -64,7 +65,7 @@ def reap(prefix: str, *, grace: float = 0.5) -> tuple[int, ...]:
     def alive() -> list[Process]:
         rows = table.processes()
         marked = [row for row in rows.values() if table.token(row.pid).startswith(prefix)]
-        return [row for row in _kin(rows, marked) if not row.zombie]
+        return [row for row in _kin(rows, [*marked, *_closing(rows)]) if not row.zombie]
 
     ended, left = end(alive, grace)
     return tuple(pid for pid in ended if pid not in left)
@@ -101,6 +102,17 @@ def _kin(rows: Mapping[int, Process], roots: Iterable[Process]) -> list[Process]
             if row.pid not in lineage and (row.parent in members or row.session in sessions)
         )
     return list(members.values())
+
+
+def _closing(rows: Mapping[int, Process], since: float = 0) -> list[Process]:
+    """The first processes of namespaces that are being closed, whose makers ended before them as bubblewrap does.
+
+    Such a process bears no token any more, nor any other sign of whose it is, while it waits for those in its namespace
+    to be dead. Another run's is in the same state, so there is nothing to take from it.
+    """
+    exiting = [row for row in rows.values() if row.exiting and not row.zombie and row.started >= since]
+    above = _lineage(rows) if exiting else set()
+    return [row for row in exiting if row.parent in above and table.closes_namespace(row.pid)]
 
 
 def _lineage(rows: Mapping[int, Process]) -> set[int]:
