@@ -204,7 +204,7 @@ def test_an_uncommitted_change_in_the_way_stops_the_landing_and_names_the_file(r
 def test_a_commit_of_theirs_while_an_edit_is_taken_in_is_no_error(repo: Repo) -> None:
     slow_project(repo, seconds=0)
     repo.write("TODO.md", repo.read("TODO.md") + "\nMind the gap.\n")
-    repo.once_before_git("fast-import", f"git -C {repo.root} commit -q --allow-empty -m theirs")
+    repo.once_before_git("update-ref", f"git -C {repo.root} commit -q --allow-empty -m theirs")
     repo.run("run")
     assert sorted(repo.landed()) == ["a", "b"]
     subjects = repo.git("log", "--format=%s", "--reverse").split("\n")

@@ -256,7 +256,7 @@ def test_a_verb_that_leads_for_a_moment_is_waited_for(repo: Repo, tmp_path: Path
     """Who holds the lock may be no run: once it is free the plan is made here."""
     configured(repo)
     plan: Json = outline(task("bill", "bill.txt", new=True))
-    repo.once_before_git("fast-import", f"touch {tmp_path}/held; sleep 1.5")
+    repo.once_before_git("update-ref", f"touch {tmp_path}/held; sleep 1.5")
     holding = started(repo, "checkpoint", "-m", "slow")
     until(path=tmp_path / "held", running=holding)
     with model(repo, script(plan)):

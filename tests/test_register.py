@@ -139,7 +139,7 @@ def test_the_disks_own_fault_is_named_not_what_it_left_behind_for_the_second_try
     base = repo.commit("a project")
     # Cut short while it writes the mark beside its pack, fast-import leaves it there, and the next one meets it.
     fault, met = "fatal: write error: Input/output error", "fatal: cannot create keep file: File exists"
-    repo.once_before_git("fast-import", f"echo '{fault}' >&2; exit 128")
+    repo.once_before_git("update-ref", f"echo '{fault}' >&2; exit 128")
     once = repo.root.parent / f"{repo.root.name}-git" / "git"
     once.write_text(once.read_text().replace(";; esac", f"; echo '{met}' >&2; exit 128 ;; esac"))
     with pytest.raises(GitError, match="Input/output error"):

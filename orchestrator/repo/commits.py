@@ -1,18 +1,26 @@
-"""Commits built beside the branch, in the object database: no checkout, no index, one process for a whole chain."""
+"""Commits built beside the branch, in the object database: no checkout, no index, one pack for many of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from orchestrator.repo.git import Fed, Git, GitError
+from orchestrator.repo.folders import Folder
+from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.trees import GONE, Change, quoted
+from orchestrator.repo.packs import Pack
+from orchestrator.repo.refs import Move, move
+from orchestrator.repo.trees import Change, tree_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
-_TOGETHER = 64  # drafts handed over at once, and in one pack
-_NOWHERE = "refs/orchestrator/nowhere"  # never written: what a commit is made on, before refs may point at it
-_FIRST_BLOB = 1 << 32  # marks below it are commits
+# Of a folder of thousands each pack keeps one version whole; `packing` finds two alike only where packs differ.
+_TOGETHER = 64  # drafts in one pack
+_LARGE = 1 << 26  # bytes of a pack that waits for no more drafts
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 
 
@@ -32,16 +40,16 @@ def build(git: Git, objects: ObjectFolders, ref: str, drafts: Sequence[Draft]) -
     """Write `drafts` as a chain of commits, leave `ref` at the last one, and return their ids; durable then.
 
     Raises:
-        GitError: git refused, for example because the disk is full; `ref` is as it was.
+        GitError: the disk did not take them, or git refused; `ref` is as it was.
     """
     return build_all(git, objects, [(ref, draft) for draft in drafts])
 
 
 def build_all(git: Git, objects: ObjectFolders, drafts: Sequence[tuple[str, Draft]]) -> list[str]:
-    """Write each draft as a commit and leave its ref there, in one process; return their ids. Durable when it returns.
+    """Write each draft as a commit and leave its ref there; return their ids. Durable when it returns.
 
     Raises:
-        GitError: git refused; some of the refs may have moved.
+        GitError: the disk did not take them, or git refused; all refs are as they were.
     """
     with writing(git, objects) as pen:
         for ref, draft in drafts:
@@ -51,117 +59,116 @@ def build_all(git: Git, objects: ObjectFolders, drafts: Sequence[tuple[str, Draf
 
 @contextmanager
 def writing(git: Git, objects: ObjectFolders) -> Iterator["Pen"]:
-    """Write commits one by one as they are made, while git works on those before; none is there before `finish`."""
-    # A pack is one file to sync where loose objects are many; `packing` joins them as they become many.
-    how = (
-        "-c",
-        "fastimport.unpackLimit=0",
-        "fast-import",
-        "--quiet",
-        "--force",
-        "--date-format=raw",
-        f"--depth={_TOGETHER}",
-    )
-    with git.feed(*how) as fed:
-        yield Pen(fed, objects)
+    """Write commits one by one as they are made; no ref names one of them before `finish`."""
+    pen = Pen(git, objects)
+    try:
+        yield pen
+    finally:
+        pen.close()
 
 
 class Pen:
-    """Hands drafts to `git fast-import`, some at a time, like documents together: git keeps those as differences.
+    """Writes drafts as commits, into packs of their own.
 
     Args:
-        fed: the process.
-        objects: where it puts what it is given.
+        git: reads what they stand on, and moves refs.
+        objects: where the packs belong.
     """
 
-    def __init__(self, fed: Fed, objects: ObjectFolders) -> None:
-        self._fed = fed
+    def __init__(self, git: Git, objects: ObjectFolders) -> None:
+        self._git = git
         self._objects = objects
-        self._waiting: list[tuple[str, Draft]] = []
-        self._refs: dict[str, int] = {}
-        self._count = 0
-        self._blobs = _FIRST_BLOB
-        fed.write(b"feature done\n")
+        self._pack: Pack | None = None
+        self._waiting = 0  # drafts in that pack
+        self._keeps: list[Path] = []
+        self._tips: dict[str, str] = {}
+        self._commits: list[str] = []
+        self._tree: Folder | None = None  # of the commit before
+        self._trees: dict[str, bytes] = {}
 
     def add(self, ref: str, draft: Draft) -> None:
-        """Hand over one draft, for `ref`.
+        """Write one draft, for `ref`.
 
         Raises:
-            GitError: git has ended, for example because the disk is full.
+            GitError: there is no such parent, or the disk does not take it.
         """
-        self._waiting.append((ref, draft))
-        if len(self._waiting) >= _TOGETHER:
-            self._hand_over()
+        if draft.parent or self._tree is None:
+            self._tree = self._load(draft.parent)
+        if self._pack is None:
+            self._pack = Pack(self._tree.width)
+        for change in draft.changes:
+            self._tree.apply(change, _blob(self._pack, change))
+        tree = self._tree.write(self._pack)
+        parents = [draft.parent or self._commits[-1]] if draft.parent or self._commits else []
+        commit = self._pack.add("commit", _commit(tree.hex(), [*parents, *draft.merged], draft), "").hex()
+        self._commits.append(commit)
+        self._tips[ref] = commit
+        self._waiting += 1
+        if self._waiting >= _TOGETHER or self._pack.size > _LARGE:
+            self._write_pack()
+
+    def _load(self, parent: str | None) -> Folder:
+        if parent is None:
+            width = len(self._git.line("hash-object", "-t", "tree", os.devnull)) // 2
+            return Folder(self._read, width, [])
+        return Folder.load(self._read, tree_of(self._git, parent))
+
+    def _read(self, tree: str) -> bytes:
+        """Return a tree's bytes; many drafts stand on one commit."""
+        if tree not in self._trees:
+            found = self._git.read([tree])[0]
+            if found is None or found.kind != "tree":
+                raise GitError("cat-file", 1, f"{tree} is no tree")
+            self._trees[tree] = found.data
+        return self._trees[tree]
+
+    def _write_pack(self) -> None:
+        if self._pack is not None:
+            self._keeps.append(self._pack.write(self._objects.git_dir / "objects" / "pack"))
+        self._pack, self._waiting = None, 0
 
     def finish(self) -> list[str]:
-        """Return the commits' ids, in order. Durable when it returns.
+        """Move the refs, and return the commits' ids, in order. Durable when it returns.
 
         Raises:
-            GitError: git refused; some of the refs may have moved.
-            OSError: the disk does not take the pack's name.
+            GitError: the disk did not take them, or git refused; all refs are as they were.
+            OSError: the disk does not take the packs' names.
         """
-        self._hand_over()
-        # The pack is whole and has its name on the disk before a ref points into it: a power cut may take either.
-        self._end_pack()
-        self._fed.done_so_far()
+        self._write_pack()
+        # The packs have their names on the disk before a ref points into them: a power cut may take either.
         self._objects.make_durable()
-        moves = (f"reset {ref}\nfrom :{number}\n\n" for ref, number in self._refs.items())
-        self._fed.write("".join([*moves, "done\n"]).encode())
-        commits = self._fed.finish().decode().split()
-        if len(commits) != self._count:
-            raise GitError("fast-import", 0, f"{len(commits)} of {self._count} commits came back")
-        return commits
+        if self._tips:
+            move(self._git, [Move(ref, commit) for ref, commit in self._tips.items()], "written", logged=False)
+        return self._commits
 
-    def _end_pack(self) -> None:
-        self._fed.write(f"reset {_NOWHERE}\n\ncheckpoint\n".encode())
-
-    def _hand_over(self) -> None:
-        if self._count:
-            # Of a folder of thousands git keeps one version in each pack whole; `packing` finds them alike only then.
-            self._end_pack()
-        waiting, self._waiting = self._waiting, []
-        changes = [change for _, draft in waiting for change in draft.changes if change.mode != GONE]
-        marks: dict[int, str] = {}
-        for change in sorted(changes, key=_kind):
-            if isinstance(change.blob, bytes):
-                marks[id(change)] = f":{self._blobs}"
-                self._fed.write(f"blob\nmark :{self._blobs}\n".encode() + _data(change.blob))
-                self._blobs += 1
-        for ref, draft in waiting:
-            self._count += 1
-            self._refs[ref] = self._count
-            self._fed.write(_commit(self._count, draft, marks) + f"get-mark :{self._count}\n".encode())
+    def close(self) -> None:
+        """Let git join the packs with others."""
+        for keep in self._keeps:
+            with suppress(OSError):  # the next start takes it away
+                keep.unlink(missing_ok=True)
 
 
-def _kind(change: Change) -> tuple[str, str]:
+def _blob(pack: Pack, change: Change) -> bytes:
+    if isinstance(change.blob, bytes):
+        return pack.add("blob", change.blob, _kind(change.path))
+    return bytes.fromhex(change.blob)
+
+
+def _kind(path: str) -> str:
     """Return what documents alike have in common: their path at the top, their folder and ending below it."""
-    folder, _, name = change.path.rpartition("/")
-    return (folder, name.partition(".")[2]) if folder else ("", change.path)
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{name.partition('.')[2]}" if folder else path
 
 
-def _commit(number: int, draft: Draft, marks: Mapping[int, str]) -> bytes:
+def _commit(tree: str, parents: Iterable[str], draft: Draft) -> bytes:
     seconds = int(draft.when.timestamp())
-    out = bytearray(f"commit {_NOWHERE}\nmark :{number}\n".encode())
-    out += f"author {draft.author} {seconds} +0000\ncommitter {COMMITTER} {seconds} +0000\n".encode()
-    out += _data(draft.message.encode())
-    if draft.parent or number > 1:
-        out += f"from {draft.parent or f':{number - 1}'}\n".encode()
-    for other in draft.merged:
-        out += f"merge {other}\n".encode()
-    for change in draft.changes:
-        out += _change(change, marks)
-    return bytes(out) + b"\n"
-
-
-def _change(change: Change, marks: Mapping[int, str]) -> bytes:
-    path = quoted(change.path)
-    if change.mode == GONE:
-        return b"D " + path + b"\n"
-    return f"M {change.mode} {marks.get(id(change), change.blob)} ".encode() + path + b"\n"
-
-
-def _data(content: bytes) -> bytes:
-    return f"data {len(content)}\n".encode() + content + b"\n"
+    lines = [
+        f"tree {tree}",
+        *(f"parent {parent}" for parent in parents),
+        f"author {draft.author} {seconds} +0000",
+        f"committer {COMMITTER} {seconds} +0000",
+    ]
+    return ("\n".join(lines) + f"\n\n{draft.message}").encode()
 
 
 def identity(name: str, email: str) -> str:

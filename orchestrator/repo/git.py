@@ -4,13 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
@@ -195,30 +194,6 @@ class Git:
             raise self.failure(_verb(argv), done.returncode, done.stderr)
         return done.stdout
 
-    @contextmanager
-    def feed(self, *argv: str) -> Iterator["Fed"]:
-        """Run a fast-import on what is written to it within the block; it is ended where the block is left early."""
-        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaints:
-            process = subprocess.Popen(
-                [_program(self.base.get("PATH", os.defpath)), *argv, f"--cat-blob-fd={said.fileno()}"],
-                cwd=self.directory,
-                env=environment(self.base) | dict(self.extra),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                pass_fds=(*self.held, said.fileno()),
-                process_group=0,
-            )
-            try:
-                yield Fed(self, _verb(argv), process, said, complaints)
-            finally:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-                for pipe in filter(None, (process.stdin, process.stdout)):
-                    with suppress(OSError):
-                        pipe.close()
-
     def failure(self, verb: str, status: int, stderr: bytes) -> GitError:
         """Return the error that says why git failed."""
         return GitError(verb, status, f"{stderr.decode('utf-8', 'replace')}{self._refused()}")
@@ -248,65 +223,6 @@ class Git:
     def records(self, *argv: str, stdin: bytes = b"") -> list[str]:
         """Run git with `-z` output and return the NUL-separated records."""
         return split_records(self.run(*argv, stdin=stdin))
-
-
-@dataclass(frozen=True)
-class Fed:
-    """A fast-import that reads what is written to it; its answers are kept in a file, so that neither waits."""
-
-    git: Git
-    verb: str
-    process: "subprocess.Popen[bytes]"
-    said: IO[bytes]
-    complaints: IO[bytes]
-
-    def write(self, data: bytes) -> None:
-        """Hand over some more.
-
-        Raises:
-            GitError: git has ended, and says why.
-        """
-        try:
-            if self.process.stdin:
-                self.process.stdin.write(data)
-        except BrokenPipeError as error:
-            raise self._failure() from error
-
-    def done_so_far(self) -> None:
-        """Wait until git has done all that it was handed.
-
-        Raises:
-            GitError: git has ended, and says why.
-        """
-        self.write(b"progress done\n")
-        try:
-            if self.process.stdin:
-                self.process.stdin.flush()
-        except BrokenPipeError as error:
-            raise self._failure() from error
-        if not (self.process.stdout and self.process.stdout.readline()):
-            raise self._failure()
-
-    def finish(self) -> bytes:
-        """Hand over the end, and return what git said.
-
-        Raises:
-            GitError: git's exit status was not 0.
-        """
-        try:
-            if self.process.stdin:
-                self.process.stdin.close()
-        except BrokenPipeError as error:
-            raise self._failure() from error
-        if self.process.wait():
-            raise self._failure()
-        self.said.seek(0)
-        return self.said.read()
-
-    def _failure(self) -> GitError:
-        status = self.process.wait()
-        self.complaints.seek(0)
-        return self.git.failure(self.verb, status, self.complaints.read())
 
 
 def _persistently(verb: str, ask: Callable[[], _Answer]) -> _Answer:

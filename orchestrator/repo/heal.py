@@ -5,9 +5,13 @@ import time
 from pathlib import Path
 
 from orchestrator.repo.locate import Place
+from orchestrator.repo.packs import KEEP
 from orchestrator.repo.worktrees import remove_tree
 
-_OUR_KEEP = b"fast-import"  # a person's own says something else
+_OUR_KEEPS = (
+    KEEP,
+    b"fast-import\n",
+)  # what was written by us, or by a version before; a person's own says something else
 _PATIENCE = 2.0  # seconds for a person's own git to finish
 _TICK = 2.0  # seconds by which a process may be older than the system says
 
@@ -55,9 +59,9 @@ def temporary_files(place: Place, since: float) -> int:
     leftovers = [*objects.glob("??/tmp_obj_*"), *objects.glob("pack/tmp_*"), *objects.glob("tmp_objdir-*")]
     leftovers += objects.glob("pack/.tmp-*")
     leftovers += place.git_dir.glob("fast_import_crash_*")
-    # For a moment each pack of fast-import's has one; left there, that pack is never joined with others.
-    # A full disk, or a power cut, may leave the beginning of its word alone.
-    leftovers += [keep for keep in objects.glob("pack/*.keep") if _OUR_KEEP.startswith(keep.read_bytes().strip(b"\0"))]
+    # For a moment each pack of ours has one; left there, that pack is never joined with others.
+    leftovers += [keep for keep in objects.glob("pack/*.keep") if _is_ours(keep)]
+    leftovers += [pack for pack in objects.glob("pack/pack-*.pack") if not pack.with_suffix(".idx").exists()]
     mine = [item for item in leftovers if item.lstat().st_mtime >= since]
     if not mine or at_work(place):
         return 0
@@ -67,6 +71,12 @@ def temporary_files(place: Place, since: float) -> int:
         else:
             item.unlink(missing_ok=True)
     return len(mine)
+
+
+def _is_ours(keep: Path) -> bool:
+    """Whether a mark says what ours do; a full disk, or a power cut, may leave the beginning of it alone."""
+    said = keep.read_bytes().strip(b"\0")
+    return any(word.startswith(said) for word in _OUR_KEEPS)
 
 
 def at_work(place: Place) -> bool:

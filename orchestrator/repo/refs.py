@@ -91,14 +91,15 @@ class Move:
     old: str | None = None
 
 
-def move(git: Git, moves: Sequence[Move], reason: str) -> None:
-    """Make all `moves` or none, durably.
+def move(git: Git, moves: Sequence[Move], reason: str, *, logged: bool = True) -> None:
+    """Make all `moves` or none, durably; `logged` begins a reflog where there is none.
 
     Raises:
         GitError: a ref was not at its expected old value; nothing moved.
     """
     lines = [b"start", *(os.fsencode(_command(step)) for step in moves), b"prepare", b"commit", b""]
-    git.run("update-ref", "-m", f"orchestrator: {reason}", "--create-reflog", "--stdin", stdin=b"\n".join(lines))
+    how = ["-m", f"orchestrator: {reason}", *["--create-reflog"] * logged]
+    git.run("update-ref", *how, "--stdin", stdin=b"\n".join(lines))
 
 
 def _command(step: Move) -> str:

@@ -149,7 +149,7 @@ class Register:
         if entry.error:
             raise entry.error
         if not entry.commit:
-            raise GitError("fast-import", 0, f"{attempt.ref} was not written")
+            raise GitError("update-ref", 0, f"{attempt.ref} was not written")
         return replace(attempt, commit=entry.commit)
 
     @contextmanager
