@@ -19,7 +19,7 @@ def left(repo: Repo) -> list[str]:
         *repo.root.rglob(".*.orchestrator-tmp"),
         *(git_dir / "objects").rglob("tmp_*"),
         *(git_dir / "objects").rglob("*.keep"),
-        *git_dir.glob("fast_import_crash_*"),
+        *(pack for pack in (git_dir / "objects").rglob("*.pack") if not pack.with_suffix(".idx").exists()),
         *(path for path in (git_dir / "worktrees").glob("*") if path.name != "verify"),
         *(path for path in (repo.root / ".orchestrator" / "worktrees").glob("*") if path.name != "verify"),
         *(repo.root / ".orchestrator" / "tmp").glob("*.lock"),

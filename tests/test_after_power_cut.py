@@ -110,7 +110,24 @@ def test_gits_record_of_a_worktree_that_leads_nowhere_is_dropped(repo: Repo, con
 def test_what_keeps_a_pack_of_ours_from_being_joined_is_taken_away(repo: Repo) -> None:
     project(repo).run("run")
     packs = repo.root / ".git" / "objects" / "pack"
-    for name, said in (("pack-1", "fast-import"), ("pack-2", ""), ("pack-3", "\0" * 11), ("pack-4", "a person's")):
+    marks = (
+        ("pack-1", "orchestrator\n"),
+        ("pack-2", ""),
+        ("pack-3", "\0" * 11),
+        ("pack-4", "a person's"),
+        ("pack-5", "orch"),
+    )
+    for name, said in (*marks, ("pack-6", "fast-import\n")):
         (packs / f"{name}.keep").write_text(said)
     repo.run("run")
     assert [path.name for path in packs.glob("*.keep")] == ["pack-4.keep"]
+
+
+def test_a_pack_that_got_no_index_is_taken_away(repo: Repo) -> None:
+    project(repo).run("run")
+    packs = repo.root / ".git" / "objects" / "pack"
+    whole = sorted(packs.iterdir())
+    (packs / f"pack-{'1' * 40}.pack").write_text("PACK")
+    (packs / "tmp_idx_0123").write_text("half")
+    repo.run("run")
+    assert sorted(packs.iterdir()) == whole

@@ -144,7 +144,7 @@ class Checkout:
         except GitError as error:
             # git may fail after the branch moved, at a reflog on a full disk: then the way is forward.
             if resolve(self.git, self.branch) != new:
-                private.run("read-tree", "-m", "-u", new, old)
+                private.read_tree("-m", "-u", new, old)
                 self._forget()
                 if lost_race(error):
                     raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run") from error
@@ -162,12 +162,12 @@ class Checkout:
             if taken:
                 private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
             # Asked first: what is half-written could not be told from what a person did.
-            private.run("read-tree", "-n", "-m", "-u", old, new)
+            private.read_tree("-n", "-m", "-u", old, new)
         except GitError as error:
             self._refuse_or_take(private, old, new, taken, changes, error)
             return
         try:
-            private.run("read-tree", "-m", "-u", old, new)
+            private.read_tree("-m", "-u", old, new)
         except GitError:
             with suppress(OrchestratorError, OSError):
                 self.settle()

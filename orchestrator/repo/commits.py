@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
 # Of a folder of thousands each pack keeps one version whole; `packing` finds two alike only where packs differ.
-_TOGETHER = 64  # drafts in one pack
+_TOGETHER = 32  # drafts in one pack
 _LARGE = 1 << 26  # bytes of a pack that waits for no more drafts
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 

@@ -22,7 +22,11 @@ from orchestrator.workspace import naming, write_whole
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
 # A person's sparse checkout is not ours: a task, and verify, see the whole tree.
 _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
-_SPARSELY = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
+# What is hidden is not there: git need not look for each of 20,000 files whether it is.
+_SPARSELY = (
+    *("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"),
+    *("-c", "sparse.expectFilesOutsideOfPatterns=true"),
+)
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt ends in a dash and one
 _TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
 _DEEP = 100
@@ -87,11 +91,11 @@ class Worktrees:
         if slot.stale:
             inside.run("checkout-index", "-f", "-q", "-u", "-z", "--stdin", stdin=joined(sorted(slot.stale)))
         if slot.commit != commit or hidden.patterns:
-            inside.run(*_hiding(slot.admin, hidden), "read-tree", "-m", "-u", slot.commit, commit)
+            inside.read_tree("-m", "-u", slot.commit, commit, settings=_hiding(slot.admin, hidden))
 
     def _fill(self, path: Path, admin: Path, commit: str, hidden: Hidden) -> None:
         """Make git write the files of `commit`, whatever is there."""
-        self._at(path, admin).run(*_hiding(admin, hidden), "read-tree", "--reset", "-u", commit)
+        self._at(path, admin).read_tree("--reset", "-u", commit, settings=_hiding(admin, hidden))
 
     def _at(self, path: Path, admin: Path) -> Git:
         """Return git for a worktree, told outright where everything is: its `.git` file is not believed."""
@@ -199,7 +203,7 @@ class Worktrees:
         with naming(admin):
             write_whole(admin / "HEAD", f"{commit}\n".encode())
         inside = self._at(self.home / name, admin)
-        inside.run(*_FLEETING, "read-tree", "--reset", "-u", commit)
+        inside.read_tree("--reset", "-u", commit, settings=_FLEETING)
         inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
 
     def sweep(self) -> int:
