@@ -7,12 +7,13 @@ it was and compares every file with it once more, and a worktree with anything o
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from orchestrator.policy import covers, is_glob
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
 from orchestrator.workspace import TEMPORARY, beneath
 
@@ -26,6 +27,20 @@ class Hidden:
 
     patterns: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, patterns: tuple[str, ...], but: Iterable[str]) -> "Hidden":
+        """Return what `patterns` hide where `but` may name anything: what they do not hide makes no difference."""
+        return cls(patterns, tuple(shown for path in but for shown in _shown(patterns, path)))
+
+
+def _shown(patterns: Sequence[str], path: str) -> Iterator[str]:
+    """Yield what of the hidden `path` stands for, in git's words: itself, all of a folder, or nothing."""
+    folder = path.rstrip("/") + "/"
+    if any(pattern.startswith(folder) for pattern in patterns):
+        yield f"{folder}**"
+    elif is_glob(path) or covers(patterns, path):
+        yield path
 
 
 NOTHING = Hidden()
@@ -41,23 +56,25 @@ class Slot:
         commit: what it holds.
         files: each file's mark.
         folders: each folder's mode.
+        hidden: what of the commit is not there.
         index: git's index as it was, in a file without a name: it grows with the plan, and nobody else can open it.
         written: the index's time in nanoseconds, by which git judges what may have changed unseen.
+        held: the index's mark; while it has that, it is as it was.
         commondir: what git's folder must say.
         stale: files to be checked out again.
-        shown: files that are there although a pattern hides them.
     """
 
     path: Path
     admin: Path
     commit: str
+    hidden: Hidden
     files: dict[str, Mark]
     folders: dict[str, int]
     index: IO[bytes]
     written: int
+    held: Mark
     commondir: bytes
     stale: set[str] = field(default_factory=set)
-    shown: tuple[str, ...] = ()
 
     @property
     def newest(self) -> float:
@@ -65,22 +82,31 @@ class Slot:
         return max((facts[2] for facts in self.files.values()), default=0) / 1e9
 
 
-def fresh(path: Path, admin: Path, commit: str, home: Path) -> Slot:
+def fresh(path: Path, admin: Path, commit: str, hidden: Hidden, home: Path) -> Slot:
     """Return a worktree that git has just made; `home` is a folder of ours for what is kept of it."""
     sight = look(path)
     commondir = (admin / "commondir").read_bytes()
     kept = TemporaryFile(prefix=".", suffix=TEMPORARY, dir=home)  # noqa: SIM115 - open for as long as the slot is used
-    return Slot(path, admin, commit, marks(sight), dict(sight.folders), kept, _keep_index(admin, kept), commondir)
+    written, held = _keep_index(admin, kept)
+    return Slot(path, admin, commit, hidden, marks(sight), dict(sight.folders), kept, written, held, commondir)
 
 
-def _keep_index(admin: Path, kept: IO[bytes]) -> int:
-    """Keep git's index, and return its time in nanoseconds."""
+def _keep_index(admin: Path, kept: IO[bytes]) -> tuple[int, Mark]:
+    """Keep git's index, and return its time in nanoseconds and its mark."""
     kept.seek(0)
     kept.truncate()
     with (admin / "index").open("rb") as index:
         shutil.copyfileobj(index, kept)
         kept.flush()
-        return os.fstat(index.fileno()).st_mtime_ns
+        facts = os.fstat(index.fileno())
+        return facts.st_mtime_ns, mark(facts)
+
+
+def _index_is_held(slot: Slot) -> bool:
+    try:
+        return mark((slot.admin / "index").lstat()) == slot.held
+    except FileNotFoundError:
+        return False
 
 
 def _put_index_back(slot: Slot) -> None:
@@ -115,7 +141,7 @@ def _is_sane(slot: Slot) -> bool:
     admin = slot.admin
     return (
         {item.name for item in admin.iterdir()} <= _EXPECTED
-        and not admin.is_symlink()
+        and not any(item.is_symlink() for item in (admin, *admin.iterdir()))
         and not any((admin / "refs").glob("*"))
         and all(item.name == "sparse-checkout" for item in (admin / "info").glob("*"))
         and all(item.name == "HEAD" for item in (admin / "logs").glob("*"))
@@ -123,23 +149,31 @@ def _is_sane(slot: Slot) -> bool:
     )
 
 
-def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Iterable[str]) -> None:
+def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Collection[str]) -> None:
     """Bring a clean slot to `commit`.
 
     Args:
         slot: it was cleaned, and stands where it is to be used.
         commit: what it holds afterwards.
         check_out: makes git write what differs from the index.
-        paths: what differs between its commit and the new one.
+        paths: what differs between its commit and the new one, files and patterns.
     """
-    _put_index_back(slot)
+    # An agent that used no git, and a commit that the next one starts from, too, leave nothing to do but this look.
+    if not _index_is_held(slot):
+        _put_index_back(slot)
     (slot.admin / "HEAD").write_text(f"{commit}\n", encoding="ascii")
     check_out()
     _look_again(slot, {*paths, *slot.stale})
-    slot.commit, slot.written, slot.stale = commit, _keep_index(slot.admin, slot.index), set()
+    slot.commit, slot.stale = commit, set()
+    if not _index_is_held(slot):
+        slot.written, slot.held = _keep_index(slot.admin, slot.index)
 
 
 def _look_again(slot: Slot, paths: Collection[str]) -> None:
+    if any(is_glob(path) for path in paths):
+        sight = look(slot.path)
+        slot.files, slot.folders = marks(sight), dict(sight.folders)
+        return
     for path in paths:
         facts = _facts(slot, path)
         if facts is None:

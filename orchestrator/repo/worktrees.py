@@ -72,26 +72,27 @@ class Worktrees:
         if slot is None:
             path = self.add(name, commit, hidden, wanted)
             with naming(path):
-                slot = fresh(path, self._admin(name), commit, self.home.parent)
+                slot = fresh(path, self._admin(name), commit, hidden, self.home.parent)
         else:
             self._bring(slot, commit, hidden)
         self._lent[name] = slot
         return slot
 
     def _bring(self, slot: Slot, commit: str, hidden: Hidden) -> None:
-        paths = [change.path for change in differences(self.git, slot.commit, commit)]
-        paths += [*slot.shown, *hidden.but]
-        slot.shown = hidden.but
+        paths = [change.path for change in differences(self.git, slot.commit, commit)] if slot.commit != commit else []
+        paths += [*slot.hidden.but, *hidden.but, *(["*"] if slot.hidden.patterns != hidden.patterns else [])]
         with naming(slot.admin):
             bring(slot, commit, lambda: self._forward(slot, commit, hidden), paths)
+        slot.hidden = hidden
 
     def _forward(self, slot: Slot, commit: str, hidden: Hidden) -> None:
         """Make git write what differs; the other files were looked at just before, and are not looked at again."""
         inside = self._at(slot.path, slot.admin)
         if slot.stale:
             inside.run("checkout-index", "-f", "-q", "-u", "-z", "--stdin", stdin=joined(sorted(slot.stale)))
-        if slot.commit != commit or hidden.patterns:
-            inside.read_tree("-m", "-u", slot.commit, commit, settings=_hiding(slot.admin, hidden))
+        if (slot.commit, slot.hidden) != (commit, hidden):
+            before = bool(slot.hidden.patterns)
+            inside.read_tree("-m", "-u", slot.commit, commit, settings=_hiding(slot.admin, hidden, before=before))
 
     def _fill(self, path: Path, admin: Path, commit: str, hidden: Hidden) -> None:
         """Make git write the files of `commit`, whatever is there."""
@@ -232,9 +233,9 @@ class Worktrees:
             _forget(entry)
 
 
-def _hiding(admin: Path, hidden: Hidden) -> tuple[str, ...]:
-    """Return the options that make git leave out what is hidden."""
-    if not hidden.patterns:
+def _hiding(admin: Path, hidden: Hidden, *, before: bool = False) -> tuple[str, ...]:
+    """Return the options that make git leave out what is hidden, and bring back what was hidden `before`."""
+    if not hidden.patterns and not before:
         return _FLEETING
     (admin / "info").mkdir(exist_ok=True)
     lines = ["/*", *(f"!/{pattern}" for pattern in hidden.patterns), *(f"/{name}" for name in hidden.but), ""]

@@ -139,7 +139,7 @@ class _Ground:
 
 def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
     reads = tuple(file.path for file in (*order.spec.reads, *order.spec.files))
-    hidden = Hidden(order.hidden, reads if order.hidden else ())
+    hidden = Hidden.of(order.hidden, reads)
     slot = project.worktrees.lend(order.name, order.base, hidden, lambda: not cancel.is_set())
     named = {file.path for file in order.spec.files}
     config = project.config
