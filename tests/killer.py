@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator import workspace
 from orchestrator.cli import app
 from orchestrator.leader.planner import memory
-from orchestrator.repo import git, worktrees
+from orchestrator.repo import commits, git, objects, packs, worktrees
 from orchestrator.steps import dispatch, verify
 
 _lock = threading.Lock()
@@ -41,8 +41,10 @@ def around(function):  # noqa: ANN001, ANN201 - wraps anything
 
 
 git.Git.attempt = around(git.Git.attempt)
-git.Fed.write = around(git.Fed.write)
-git.Fed.finish = around(git.Fed.finish)
+commits.Pen.finish = around(commits.Pen.finish)
+objects.ObjectFolders.make_durable = around(objects.ObjectFolders.make_durable)
+packs.Pack.write = around(packs.Pack.write)
+packs._write = around(packs._write)  # noqa: SLF001 - between a pack and its index
 worktrees.bring = around(worktrees.bring)
 worktrees.clean = around(worktrees.clean)
 for room in (workspace, verify, memory):
