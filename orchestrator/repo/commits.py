@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COMMITTER = "Orchestrator <orchestrator@localhost>"
 # Of a folder of thousands each pack keeps one version whole; `packing` finds two alike only where packs differ.
 _TOGETHER = 32  # drafts in one pack
-_LARGE = 1 << 26  # bytes of a pack that waits for no more drafts
+_LARGE = 1 << 26  # bytes after which a pack takes no more: it is made in memory
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 
 
@@ -84,6 +84,7 @@ class Pen:
         self._tips: dict[str, str] = {}
         self._commits: list[str] = []
         self._tree: Folder | None = None  # of the commit before
+        self._width = 0  # bytes of an id
         self._trees: dict[str, bytes] = {}
 
     def add(self, ref: str, draft: Draft) -> None:
@@ -94,17 +95,17 @@ class Pen:
         """
         if draft.parent or self._tree is None:
             self._tree = self._load(draft.parent)
-        if self._pack is None:
-            self._pack = Pack(self._tree.width)
+            self._width = self._tree.width
         for change in draft.changes:
-            self._tree.apply(change, _blob(self._pack, change))
-        tree = self._tree.write(self._pack)
+            self._tree.apply(change, self._blob(change))
+        pack = self._packing()
+        tree = self._tree.write(pack)
         parents = [draft.parent or self._commits[-1]] if draft.parent or self._commits else []
-        commit = self._pack.add("commit", _commit(tree.hex(), [*parents, *draft.merged], draft), "").hex()
+        commit = pack.add("commit", _commit(tree.hex(), [*parents, *draft.merged], draft), "").hex()
         self._commits.append(commit)
         self._tips[ref] = commit
         self._waiting += 1
-        if self._waiting >= _TOGETHER or self._pack.size > _LARGE:
+        if self._waiting >= _TOGETHER:
             self._write_pack()
 
     def _load(self, parent: str | None) -> Folder:
@@ -121,6 +122,19 @@ class Pen:
                 raise GitError("cat-file", 1, f"{tree} is no tree")
             self._trees[tree] = found.data
         return self._trees[tree]
+
+    def _blob(self, change: Change) -> bytes:
+        if isinstance(change.blob, bytes):
+            return self._packing().add("blob", change.blob, _kind(change.path))
+        return bytes.fromhex(change.blob)
+
+    def _packing(self) -> Pack:
+        """Return the pack to put something into: another one once that is large, whatever a single draft holds."""
+        if self._pack and self._pack.size > _LARGE:
+            self._write_pack()
+        if self._pack is None:
+            self._pack = Pack(self._width)
+        return self._pack
 
     def _write_pack(self) -> None:
         if self._pack is not None:
@@ -146,12 +160,6 @@ class Pen:
         for keep in self._keeps:
             with suppress(OSError):  # the next start takes it away
                 keep.unlink(missing_ok=True)
-
-
-def _blob(pack: Pack, change: Change) -> bytes:
-    if isinstance(change.blob, bytes):
-        return pack.add("blob", change.blob, _kind(change.path))
-    return bytes.fromhex(change.blob)
 
 
 def _kind(path: str) -> str:

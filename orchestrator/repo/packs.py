@@ -84,7 +84,7 @@ class Pack:
     def _place(self, name: bytes, kind: str, content: bytes, alike: str) -> None:
         before = self._latest.get(alike)
         steps = difference(before.content, content) if before and before.depth < _DEPTH else None
-        if before is None or steps is None or len(steps) > len(content) // 2:
+        if before is None or steps is None:
             row = _head(_KINDS[kind], len(content)) + _pressed(content)
             depth = 0
         else:
@@ -136,13 +136,18 @@ class Pack:
         return body, _digest(self.width, body)
 
 
-def difference(old: bytes, new: bytes) -> bytes:
-    """Return the steps that make `new` of `old`, in git's format: how both begin, what is between, how both end."""
+def difference(old: bytes, new: bytes) -> bytes | None:
+    """Return the steps that make `new` of `old`, in git's format, or None where they would be half of it and more.
+
+    They are how both begin, what is between, and how both end.
+    """
     most = min(len(old), len(new))
     start = _agreeing(lambda a, b: old[a:b] == new[a:b], most)
     end = _agreeing(lambda a, b: old[len(old) - b : len(old) - a] == new[len(new) - b : len(new) - a], most - start)
-    steps = [_number(len(old)), _number(len(new)), *_copies(0, start)]
     between = new[start : len(new) - end]
+    if len(between) >= len(new) // 2:
+        return None
+    steps = [_number(len(old)), _number(len(new)), *_copies(0, start)]
     for at in range(0, len(between), _INSERTED):
         piece = between[at : at + _INSERTED]
         steps.append(bytes([len(piece)]) + piece)
