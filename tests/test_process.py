@@ -5,6 +5,7 @@
 import ctypes
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -266,6 +267,13 @@ def leader(tmp_path: Path) -> Callable[[str], str]:
 
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to a subreaper")
+BWRAP = "bwrap --die-with-parent --dev-bind / / --unshare-pid --unshare-user"
+NAMESPACES = pytest.mark.skipif(
+    subprocess.run([*BWRAP.split(), "true"], capture_output=True, check=False).returncode != 0
+    if shutil.which("bwrap")
+    else True,
+    reason="no bubblewrap that works here",
+)
 SCRUBBED = "(env -i setsid sh -c 'echo $$ > pid; exec sleep 60' >/dev/null 2>&1 &); until [ -s pid ]; do :; done"
 
 
@@ -289,6 +297,20 @@ class TestOrphansThatScrubTheirEnvironment:
                 print(other.result().stdout)
         """)
         assert said == "False False\ndone\n\n"
+
+    @NAMESPACES
+    def test_leave_no_mark_on_a_run_that_closes_namespaces_beside_them(self, leader: Callable[[str], str]) -> None:
+        # Each bwrap ends before its namespace does, which nobody can then tell from another run's.
+        said = leader(f"""
+            become_subreaper()
+            with ThreadPoolExecutor() as pool:
+                tests = pool.submit(go, "for n in $(seq 40); do {BWRAP} sh -c 'sleep 5 & exit 0'; done; echo red; exit 1", "tests")
+                for number in range(1000):
+                    if not tests.done():
+                        go("sleep 0.02", f"other {{number}}")
+                print(tests.result().code, tests.result().stdout)
+        """)
+        assert said == "1 red\n\n"
 
     def test_children_of_other_doors_are_left_alone(self, leader: Callable[[str], str]) -> None:
         said = leader("""

@@ -26,11 +26,12 @@ class Family:
         rows = table.processes()
         orphans = live.orphans(rows, self._run)
         roots = [row for row in rows.values() if self._is_ours(row)]
-        roots += _closing(rows, self._run.started)
         members = _kin(rows, [*roots, *orphans])
         self._seen.update((row.pid, row.started) for row in members)
-        _bury(row for row in members if row.zombie and row.pid != self._run.pid)
-        return [row for row in members if not row.zombie]
+        # Whoever waits for a run's own process must find it.
+        waited_for = {self._run.pid, *(other.pid for other in live.others(self._run))}
+        _bury(row for row in members if row.zombie and row.pid not in waited_for)
+        return [row for row in [*members, *_closing(rows, self._run.started)] if not row.zombie]
 
     def end(self, grace: float) -> tuple[int, ...]:
         """End everyone: SIGTERM, `grace` seconds, SIGKILL; returns the pids nothing could end."""
@@ -65,7 +66,7 @@ def reap(prefix: str, *, grace: float = 0.5) -> tuple[int, ...]:
     def alive() -> list[Process]:
         rows = table.processes()
         marked = [row for row in rows.values() if table.token(row.pid).startswith(prefix)]
-        return [row for row in _kin(rows, [*marked, *_closing(rows)]) if not row.zombie]
+        return [row for row in _kin(rows, marked) if not row.zombie]
 
     ended, left = end(alive, grace)
     return tuple(pid for pid in ended if pid not in left)
@@ -84,7 +85,7 @@ def end(alive: Callable[[], list[Process]], grace: float) -> tuple[tuple[int, ..
         signalled |= _send(found, signal.SIGKILL)
         time.sleep(_PAUSE)
         found = alive()
-    return tuple(sorted(signalled)), tuple(sorted(row.pid for row in found))
+    return tuple(sorted(signalled)), tuple(sorted(row.pid for row in found if not row.exiting))
 
 
 def _kin(rows: Mapping[int, Process], roots: Iterable[Process]) -> list[Process]:
@@ -104,15 +105,15 @@ def _kin(rows: Mapping[int, Process], roots: Iterable[Process]) -> list[Process]
     return list(members.values())
 
 
-def _closing(rows: Mapping[int, Process], since: float = 0) -> list[Process]:
+def _closing(rows: Mapping[int, Process], since: float) -> list[Process]:
     """The first processes of namespaces that are being closed, whose makers ended before them as bubblewrap does.
 
     Such a process bears no token any more, nor any other sign of whose it is, while it waits for those in its namespace
-    to be dead. Another run's is in the same state, so there is nothing to take from it.
+    to be dead. It may be another run's, or a stranger's: so it is waited for, and nothing is concluded from it.
     """
     exiting = [row for row in rows.values() if row.exiting and not row.zombie and row.started >= since]
-    above = _lineage(rows) if exiting else set()
-    return [row for row in exiting if row.parent in above and table.closes_namespace(row.pid)]
+    heirs = {os.getpid()} if live.adopts else _lineage(rows)
+    return [row for row in exiting if row.parent in heirs and table.closes_namespace(row.pid)]
 
 
 def _lineage(rows: Mapping[int, Process]) -> set[int]:
@@ -127,7 +128,7 @@ def _lineage(rows: Mapping[int, Process]) -> set[int]:
 def _send(found: Iterable[Process], number: signal.Signals) -> set[int]:
     reached = set()
     for row in found:
-        now = table.read(row.pid)
+        now = None if row.exiting else table.read(row.pid)
         # A pid is only a number: it may belong to a stranger by now.
         if now and now.started == row.started:
             with suppress(ProcessLookupError, PermissionError):
