@@ -123,11 +123,18 @@ def test_what_keeps_a_pack_of_ours_from_being_joined_is_taken_away(repo: Repo) -
     assert [path.name for path in packs.glob("*.keep")] == ["pack-4.keep"]
 
 
-def test_a_pack_that_got_no_index_is_taken_away(repo: Repo) -> None:
+def test_half_of_a_pack_of_ours_is_taken_away_and_nobody_elses(repo: Repo) -> None:
     project(repo).run("run")
     packs = repo.root / ".git" / "objects" / "pack"
-    whole = sorted(packs.iterdir())
-    (packs / f"pack-{'1' * 40}.pack").write_text("PACK")
+    whole = {path.name for path in packs.iterdir()}
+    theirs = [f"pack-{number * 40}" for number in "34"]
+    for number, ending in (("1", "pack"), ("2", "idx")):
+        (packs / f"pack-{number * 40}.{ending}").write_text("half")
+        (packs / f"pack-{number * 40}.keep").write_text("orchestrator\n")
+    for name in theirs:
+        (packs / f"{name}.pack").write_text("being fetched")
+    (packs / f"{theirs[0]}.keep").write_text("fetch-pack 4711 on host")
     (packs / "tmp_idx_0123").write_text("half")
     repo.run("run")
-    assert sorted(packs.iterdir()) == whole
+    left = {path.name for path in packs.iterdir()} - whole
+    assert left == {f"{theirs[0]}.pack", f"{theirs[0]}.keep", f"{theirs[1]}.pack"}

@@ -111,6 +111,32 @@ def test_a_chain_is_what_git_itself_would_have_made(twins: tuple[Git, Git], chai
     assert sound(ours)
 
 
+def planted(git: Git, rows: list[tuple[bytes, bytes, str]]) -> str:
+    """Return a tree of these entries just as they are given: mode, name and id."""
+    tree = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(blob) for mode, name, blob in rows)
+    return git.run("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=tree).decode().strip()
+
+
+@pytest.mark.parametrize("path", ["dir/three", "dir/one", "dir.c", "dirz", "dir", "a", "zz"])
+@pytest.mark.parametrize(
+    "order",
+    [("dir.c", "040000 dir", "dirz"), ("dirz", "40000 dir", "dir.c"), ("zz", "b", "40000 dir", "a", "100664 g")],
+)
+def test_trees_as_old_histories_hold_them_lose_nothing(repo: Repo, path: str, order: tuple[str, ...]) -> None:
+    git, objects = doors(repo.root, repo.env)
+    blob = git.run("hash-object", "-w", "--stdin", stdin=b"it").decode().strip()
+    folder = planted(git, [(b"100644", name, blob) for name in (b"one", b"two")])
+    entries = [entry.rpartition(" ")[::2] for entry in order]
+    rows = [(mode.encode() or b"100644", name.encode(), folder if "40000" in mode else blob) for mode, name in entries]
+    parent = git.line("commit-tree", "-m", "old", planted(git, rows))
+    change = Change(path, REGULAR, b"new")
+    made = build(git, objects, REF, [draft("it", change, parent=parent)])
+    assert made == by_git(git, parent, [draft("it", change)])
+    names = repo.git("ls-tree", "-r", "--name-only", made[0]).split("\n")
+    assert path == "dir" or {"dir/one", "dir/two"} <= {*names}
+    assert len({*names}) == len(names)
+
+
 # --- what a long plan makes of it ----------------------------------------------------------------------------------
 
 

@@ -156,3 +156,53 @@ def test_a_link_planted_in_gits_folder_is_not_followed(trees: Worktrees, repo: R
     assert there(lent(trees, repo)) == FILES
     assert theirs.read_bytes() == content
     assert not (trees.admin("a-1") or Path()).joinpath(name).is_symlink()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rm $d/HEAD; mkfifo $d/HEAD",
+        "rm $d/index; mkfifo $d/index",
+        "rm $d/commondir; mkfifo $d/commondir",
+        "rm $d/HEAD; mkdir $d/HEAD",
+        "rm $d/index; mkdir $d/index",
+        "mkdir -p $d/info; rm -f $d/info/*; ln -s $theirs $d/info/sparse-checkout",
+        "mkdir -p $d/info; rm -f $d/info/sparse-checkout; ln $theirs $d/info/sparse-checkout",
+        "mkdir -p $d/info; rm -f $d/info/*; mkfifo $d/info/sparse-checkout",
+        "rm -rf $d/info; echo x > $d/info",
+        "rm $d/HEAD; ln $theirs $d/HEAD",
+        "rm $d/index; ln $theirs $d/index",
+        "rm -rf $d/refs; echo x > $d/refs",
+        "mkdir -p $d/logs/refs",
+        "echo x > $d/config.worktree",
+        "chmod 444 $d/HEAD",
+        "chmod 555 .",
+        "chmod 000 .git",
+        "rm .git; mkdir .git",
+        "rm .git",
+    ],
+)
+@pytest.mark.parametrize("hidden", [NOTHING, Hidden(PAPERS)], ids=["whole", "sparse"])
+def test_what_is_planted_in_gits_folder_neither_stops_nor_reaches_anybody(
+    trees: Worktrees, repo: Repo, tmp_path: Path, words: str, hidden: Hidden
+) -> None:
+    path = lent(trees, repo, hidden)
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    sh(path, repo, f"d=$(git rev-parse --git-dir); theirs={theirs}; echo mine > a.txt; {words}")
+    back(trees, path)
+    repo.write("README.md", "newer\n")
+    repo.commit()
+    again = lent(trees, repo, hidden)
+    papers = {name for name in FILES if name.endswith(".md") and name.startswith("specs/")}
+    wanted = {name: text for name, text in FILES.items() if not hidden.patterns or name not in papers}
+    assert there(again) == {**wanted, "README.md": "newer\n"}
+    assert said(again, repo) == ""
+    assert again.stat().st_mode & 0o777 == 0o755
+    assert theirs.read_text() == "theirs"
+
+
+def test_a_folder_that_is_called_like_a_hidden_document_is_there(trees: Worktrees, repo: Repo) -> None:
+    repo.write("specs/api.md/v1.json", "{}")
+    repo.commit()
+    assert "specs/api.md/v1.json" in there(lent(trees, repo, Hidden(PAPERS)))

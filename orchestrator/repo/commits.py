@@ -13,6 +13,7 @@ from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.packs import Pack
 from orchestrator.repo.refs import Move, move
 from orchestrator.repo.trees import Change, tree_of
+from orchestrator.workspace import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,8 @@ class Pen:
         """
         self._write_pack()
         # The packs have their names on the disk before a ref points into them: a power cut may take either.
+        for folder in {keep.parent for keep in self._keeps}:
+            sync_folder(folder)
         self._objects.make_durable()
         if self._tips:
             move(self._git, [Move(ref, commit) for ref, commit in self._tips.items()], "written", logged=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from orchestrator.repo.packs import Pack
 from orchestrator.repo.trees import GONE, Change
 
-_FOLDER = b"40000"
+_FOLDER, _FILE = b"40000", b"100644"
 Read = Callable[[str], bytes]
 
 
@@ -37,7 +37,7 @@ class Folder:
             GitError: `read` does, where there is none.
         """
         width = len(tree) // 2
-        return cls(read, width, re.findall(rb"\d+ [^\0]+\0.{%d}" % width, read(tree), re.DOTALL))
+        return cls(read, width, _in_order(re.findall(rb"\d+ [^\0]+\0.{%d}" % width, read(tree), re.DOTALL)))
 
     def apply(self, change: Change, blob: bytes) -> None:
         """Make `change`, whose new content has the id `blob`; what stands in its way is replaced."""
@@ -93,6 +93,13 @@ class Folder:
                     self._put(name, None, b"")
         self._changed = False
         return pack.add("tree", b"".join(self.rows), path)
+
+
+def _in_order(rows: list[bytes]) -> list[bytes]:
+    """Return entries as git writes them today: old histories hold modes with a zero before them, and no order."""
+    if rows and rows[0].startswith(_FILE) and rows[-1].startswith(_FILE) and rows == sorted(rows):
+        return rows  # a large folder of documents, known for one in a tenth of the time
+    return sorted((row.lstrip(b"0") for row in rows), key=_key)
 
 
 def _key(row: bytes) -> bytes:

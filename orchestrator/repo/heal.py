@@ -8,10 +8,8 @@ from orchestrator.repo.locate import Place
 from orchestrator.repo.packs import KEEP
 from orchestrator.repo.worktrees import remove_tree
 
-_OUR_KEEPS = (
-    KEEP,
-    b"fast-import\n",
-)  # what was written by us, or by a version before; a person's own says something else
+# What we write, or a version before did; a person's own says something else.
+_OUR_KEEPS = (KEEP, b"fast-import\n")
 _PATIENCE = 2.0  # seconds for a person's own git to finish
 _TICK = 2.0  # seconds by which a process may be older than the system says
 
@@ -60,9 +58,12 @@ def temporary_files(place: Place, since: float) -> int:
     leftovers += objects.glob("pack/.tmp-*")
     leftovers += place.git_dir.glob("fast_import_crash_*")
     # For a moment each pack of ours has one; left there, that pack is never joined with others.
-    leftovers += [keep for keep in objects.glob("pack/*.keep") if _is_ours(keep)]
-    leftovers += [pack for pack in objects.glob("pack/pack-*.pack") if not pack.with_suffix(".idx").exists()]
-    mine = [item for item in leftovers if item.lstat().st_mtime >= since]
+    keeps = [keep for keep in objects.glob("pack/*.keep") if _is_ours(keep)]
+    leftovers += keeps
+    # A pack that got no index, or whose index a power cut left alone. Another's is just being fetched, perhaps.
+    halves = [(keep.with_suffix(".pack"), keep.with_suffix(".idx")) for keep in keeps]
+    leftovers += [half for pair in halves if sum(half.exists() for half in pair) == 1 for half in pair if half.exists()]
+    mine = [item for item in leftovers if since <= _written(item) < math.inf]
     if not mine or at_work(place):
         return 0
     for item in mine:
@@ -75,7 +76,10 @@ def temporary_files(place: Place, since: float) -> int:
 
 def _is_ours(keep: Path) -> bool:
     """Whether a mark says what ours do; a full disk, or a power cut, may leave the beginning of it alone."""
-    said = keep.read_bytes().strip(b"\0")
+    try:
+        said = keep.read_bytes().strip(b"\0")
+    except OSError:  # another user's, or just gone
+        return False
     return any(word.startswith(said) for word in _OUR_KEEPS)
 
 

@@ -110,14 +110,15 @@ class Pack:
         checksum = _digest(self.width, body)
         stem = folder / f"pack-{checksum.hex()}"
         keep, pack, index = (stem.with_suffix(ending) for ending in (".keep", ".pack", ".idx"))
+        there = pack.exists() and index.exists()  # all of this, from another time
         try:
             folder.mkdir(exist_ok=True)
             keep.write_bytes(KEEP)
-            if not index.exists():  # else all of this is there already
+            if not there:
                 _write(pack, body, checksum)
                 _write(index, *self._index(checksum))
         except OSError as error:
-            for made in [keep] if index.exists() else [keep, pack]:
+            for made in [keep] if there else [keep, index, pack]:
                 with suppress(OSError):
                     made.unlink(missing_ok=True)
             raise PackError(folder, error) from error
@@ -220,7 +221,14 @@ def _digest(width: int, *parts: bytes) -> bytes:
 
 
 def _write(path: Path, *parts: bytes) -> None:
-    """Write a file durably under a name that git takes for rubbish, then give it its own; readable as its folder is."""
+    """Write a file durably, and readable as its folder is."""
+    try:
+        _write_once(path, parts)
+    except FileNotFoundError:
+        _write_once(path, parts)  # a person's `git gc --prune=now` takes what has not got its own name yet for rubbish
+
+
+def _write_once(path: Path, parts: Sequence[bytes]) -> None:
     made = path.with_name(f"tmp_{path.suffix[1:]}_{os.urandom(8).hex()}")
     try:
         with made.open("xb") as file:

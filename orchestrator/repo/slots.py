@@ -7,6 +7,7 @@ it was and compares every file with it once more, and a worktree with anything o
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import IO
 
 from orchestrator.policy import covers, is_glob
 from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
-from orchestrator.workspace import TEMPORARY, beneath
+from orchestrator.workspace import TEMPORARY, beneath, write_whole
 
-_EXPECTED = {"HEAD", "commondir", "gitdir", "index", "locked", "info", "logs", "refs", "ORIG_HEAD", "COMMIT_EDITMSG"}
-_DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")
+# What git keeps of a worktree: files, and folders with what may be in them.
+_FILES = {"HEAD", "commondir", "gitdir", "index", "locked", "ORIG_HEAD", "COMMIT_EDITMSG"}
+_FOLDERS = {"info": {"sparse-checkout"}, "logs": {"HEAD"}, "refs": set[str]()}
+_OURS = stat.S_IRUSR | stat.S_IWUSR
+_DROPPED = ("ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD", "info/sparse-checkout")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Slot:
         written: the index's time in nanoseconds, by which git judges what may have changed unseen.
         held: the index's mark; while it has that, it is as it was.
         commondir: what git's folder must say.
+        modes: of the worktree itself, and of its `.git` file.
         stale: files to be checked out again.
     """
 
@@ -74,6 +79,7 @@ class Slot:
     written: int
     held: Mark
     commondir: bytes
+    modes: tuple[int, int]
     stale: set[str] = field(default_factory=set)
 
     @property
@@ -88,7 +94,8 @@ def fresh(path: Path, admin: Path, commit: str, hidden: Hidden, home: Path) -> S
     commondir = (admin / "commondir").read_bytes()
     kept = TemporaryFile(prefix=".", suffix=TEMPORARY, dir=home)  # noqa: SIM115 - open for as long as the slot is used
     written, held = _keep_index(admin, kept)
-    return Slot(path, admin, commit, hidden, marks(sight), dict(sight.folders), kept, written, held, commondir)
+    files, folders = marks(sight), dict(sight.folders)
+    return Slot(path, admin, commit, hidden, files, folders, kept, written, held, commondir, _modes(path))
 
 
 def _keep_index(admin: Path, kept: IO[bytes]) -> tuple[int, Mark]:
@@ -111,7 +118,8 @@ def _index_is_held(slot: Slot) -> bool:
 
 def _put_index_back(slot: Slot) -> None:
     slot.index.seek(0)
-    with (slot.admin / "index").open("wb") as index:
+    (slot.admin / "index").unlink(missing_ok=True)
+    with (slot.admin / "index").open("xb") as index:
         shutil.copyfileobj(slot.index, index)
     os.utime(slot.admin / "index", ns=(slot.written, slot.written))
 
@@ -138,15 +146,43 @@ def clean(slot: Slot, sight: Sight) -> bool:
 
 
 def _is_sane(slot: Slot) -> bool:
+    """Whether all that git keeps of the worktree is of the kind that git makes, and leads nowhere else.
+
+    An agent that runs with its user's rights can put anything there: what is opened here, or replaced, must not be a
+    link, a pipe or somebody's file by another name.
+    """
     admin = slot.admin
-    return (
-        {item.name for item in admin.iterdir()} <= _EXPECTED
-        and not any(item.is_symlink() for item in (admin, *admin.iterdir()))
-        and not any((admin / "refs").glob("*"))
-        and all(item.name == "sparse-checkout" for item in (admin / "info").glob("*"))
-        and all(item.name == "HEAD" for item in (admin / "logs").glob("*"))
-        and (admin / "commondir").read_bytes() == slot.commondir
-    )
+    try:
+        return (
+            not admin.is_symlink()
+            and _holds(admin, _FILES, _FOLDERS)
+            and all(_holds(admin / name, files) for name, files in _FOLDERS.items() if (admin / name).exists())
+            and slot.modes == _modes(slot.path)
+            and _is_plain((slot.path / ".git").lstat())
+            and (admin / "commondir").read_bytes() == slot.commondir
+        )
+    except OSError:
+        return False
+
+
+def _holds(place: Path, files: Collection[str], folders: Collection[str] = ()) -> bool:
+    """Whether nothing but these is in the folder `place`: plain files, and folders."""
+    with os.scandir(place) as found:
+        return all(
+            stat.S_ISDIR(item.stat(follow_symlinks=False).st_mode)
+            if item.name in folders
+            else item.name in files and _is_plain(item.stat(follow_symlinks=False))
+            for item in found
+        )
+
+
+def _is_plain(facts: os.stat_result) -> bool:
+    return stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_mode & _OURS == _OURS
+
+
+def _modes(path: Path) -> tuple[int, int]:
+    """Return the modes of a worktree and of its `.git` file, which no `Sight` shows."""
+    return path.lstat().st_mode, (path / ".git").lstat().st_mode
 
 
 def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Collection[str]) -> None:
@@ -161,7 +197,7 @@ def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Colle
     # An agent that used no git, and a commit that the next one starts from, too, leave nothing to do but this look.
     if not _index_is_held(slot):
         _put_index_back(slot)
-    (slot.admin / "HEAD").write_text(f"{commit}\n", encoding="ascii")
+    write_whole(slot.admin / "HEAD", f"{commit}\n".encode())
     check_out()
     _look_again(slot, {*paths, *slot.stale})
     slot.commit, slot.stale = commit, set()

@@ -69,14 +69,21 @@ class Worktrees:
                 if os.path.lexists(self.home / name):
                     self._remove(self.home / name)
                 self._move(slot, name)
-        if slot is None:
+        if slot is None or not self._brought(slot, commit, hidden):
             path = self.add(name, commit, hidden, wanted)
             with naming(path):
                 slot = fresh(path, self._admin(name), commit, hidden, self.home.parent)
-        else:
-            self._bring(slot, commit, hidden)
         self._lent[name] = slot
         return slot
+
+    def _brought(self, slot: Slot, commit: str, hidden: Hidden) -> bool:
+        """Bring a slot to `commit`; False where that cannot be, so that a new one must do."""
+        try:
+            self._bring(slot, commit, hidden)
+        except (OSError, GitError):
+            slot.index.close()
+            return False
+        return True
 
     def _bring(self, slot: Slot, commit: str, hidden: Hidden) -> None:
         paths = [change.path for change in differences(self.git, slot.commit, commit)] if slot.commit != commit else []
@@ -90,9 +97,9 @@ class Worktrees:
         inside = self._at(slot.path, slot.admin)
         if slot.stale:
             inside.run("checkout-index", "-f", "-q", "-u", "-z", "--stdin", stdin=joined(sorted(slot.stale)))
+        settings = _hiding(slot.admin, hidden, before=bool(slot.hidden.patterns))
         if (slot.commit, slot.hidden) != (commit, hidden):
-            before = bool(slot.hidden.patterns)
-            inside.read_tree("-m", "-u", slot.commit, commit, settings=_hiding(slot.admin, hidden, before=before))
+            inside.read_tree("-m", "-u", slot.commit, commit, settings=settings)
 
     def _fill(self, path: Path, admin: Path, commit: str, hidden: Hidden) -> None:
         """Make git write the files of `commit`, whatever is there."""
@@ -237,9 +244,11 @@ def _hiding(admin: Path, hidden: Hidden, *, before: bool = False) -> tuple[str, 
     """Return the options that make git leave out what is hidden, and bring back what was hidden `before`."""
     if not hidden.patterns and not before:
         return _FLEETING
-    (admin / "info").mkdir(exist_ok=True)
-    lines = ["/*", *(f"!/{pattern}" for pattern in hidden.patterns), *(f"/{name}" for name in hidden.but), ""]
-    (admin / "info" / "sparse-checkout").write_text("\n".join(lines), encoding="utf-8")
+    lines = ["/*"]
+    for pattern in hidden.patterns:
+        lines += [f"!/{pattern}", f"/{pattern}/"]  # a folder of such a name is none of them
+    lines += [f"/{name}" for name in hidden.but]
+    write_whole(admin / "info" / "sparse-checkout", "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
     return _SPARSELY
 
 
