@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from harness import Repo
@@ -127,14 +128,19 @@ def test_half_of_a_pack_of_ours_is_taken_away_and_nobody_elses(repo: Repo) -> No
     project(repo).run("run")
     packs = repo.root / ".git" / "objects" / "pack"
     whole = {path.name for path in packs.iterdir()}
-    theirs = [f"pack-{number * 40}" for number in "34"]
+    theirs = [f"pack-{number * 40}" for number in "345"]
     for number, ending in (("1", "pack"), ("2", "idx")):
         (packs / f"pack-{number * 40}.{ending}").write_text("half")
         (packs / f"pack-{number * 40}.keep").write_text("orchestrator\n")
     for name in theirs:
-        (packs / f"{name}.pack").write_text("being fetched")
+        (packs / f"{name}.pack").write_text("being made")
     (packs / f"{theirs[0]}.keep").write_text("fetch-pack 4711 on host")
+    (packs / f"pack-{'6' * 40}.pack").write_text("half, and its mark is lost")
     (packs / "tmp_idx_0123").write_text("half")
+    another = threading.Timer(0.2, lambda: [(packs / f"{name}.idx").write_text("it") for name in theirs[1:]])
+    another.start()
     repo.run("run")
+    another.join()
     left = {path.name for path in packs.iterdir()} - whole
-    assert left == {f"{theirs[0]}.pack", f"{theirs[0]}.keep", f"{theirs[1]}.pack"}
+    kept = {f"{theirs[0]}.pack", f"{theirs[0]}.keep"}
+    assert left == kept | {f"{name}.{ending}" for name in theirs[1:] for ending in ("pack", "idx")}

@@ -58,11 +58,8 @@ def temporary_files(place: Place, since: float) -> int:
     leftovers += objects.glob("pack/.tmp-*")
     leftovers += place.git_dir.glob("fast_import_crash_*")
     # For a moment each pack of ours has one; left there, that pack is never joined with others.
-    keeps = [keep for keep in objects.glob("pack/*.keep") if _is_ours(keep)]
-    leftovers += keeps
-    # A pack that got no index, or whose index a power cut left alone. Another's is just being fetched, perhaps.
-    halves = [(keep.with_suffix(".pack"), keep.with_suffix(".idx")) for keep in keeps]
-    leftovers += [half for pair in halves if sum(half.exists() for half in pair) == 1 for half in pair if half.exists()]
+    leftovers += [keep for keep in objects.glob("pack/*.keep") if _is_ours(keep)]
+    leftovers += _halves(objects / "pack")
     mine = [item for item in leftovers if since <= _written(item) < math.inf]
     if not mine or at_work(place):
         return 0
@@ -74,11 +71,34 @@ def temporary_files(place: Place, since: float) -> int:
     return len(mine)
 
 
-def _is_ours(keep: Path) -> bool:
-    """Whether a mark says what ours do; a full disk, or a power cut, may leave the beginning of it alone."""
+def _halves(folder: Path) -> list[Path]:
+    """Return packs without an index, and the other way round, but for those that somebody keeps.
+
+    Whoever makes a pack gives it both names at one moment: what has one of them for longer was cut short.
+    """
+    found = _lonely(folder)
+    if any(not half.with_suffix(".keep").exists() for half in found):
+        time.sleep(_PATIENCE)
+        found &= _lonely(folder)
+    return sorted(found)
+
+
+def _lonely(folder: Path) -> set[Path]:
+    pairs = ((".pack", ".idx"), (".idx", ".pack"))
+    halves = {half for one, other in pairs for half in folder.glob(f"*{one}") if not half.with_suffix(other).exists()}
+    return {half for half in halves if _is_ours(half.with_suffix(".keep"), absent=True)}
+
+
+def _is_ours(keep: Path, *, absent: bool = False) -> bool:
+    """Whether a mark says what ours do; a full disk, or a power cut, may leave the beginning of it alone, or nothing.
+
+    `absent` is the answer where there is none.
+    """
     try:
         said = keep.read_bytes().strip(b"\0")
-    except OSError:  # another user's, or just gone
+    except FileNotFoundError:
+        return absent
+    except OSError:  # another user's
         return False
     return any(word.startswith(said) for word in _OUR_KEEPS)
 

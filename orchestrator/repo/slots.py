@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -81,6 +82,11 @@ class Slot:
     commondir: bytes
     modes: tuple[int, int]
     stale: set[str] = field(default_factory=set)
+
+    def close(self) -> None:
+        """Let go of what was kept; a full disk may refuse what was still to be written, and nobody needs it."""
+        with suppress(OSError):
+            self.index.close()
 
     @property
     def newest(self) -> float:

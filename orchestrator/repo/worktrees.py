@@ -81,7 +81,7 @@ class Worktrees:
         try:
             self._bring(slot, commit, hidden)
         except (OSError, GitError):
-            slot.index.close()
+            slot.close()
             return False
         return True
 
@@ -123,7 +123,7 @@ class Worktrees:
         slot = self._lent.pop(name, None)
         if slot is None or sight is None or not clean(slot, sight):
             if slot is not None:
-                slot.index.close()
+                slot.close()
             self.remove(name)
             return
         with self.lock:
@@ -134,7 +134,7 @@ class Worktrees:
         """Delete the worktrees that are to spare."""
         with self.lock:
             for slot in self._spare:
-                slot.index.close()
+                slot.close()
             self._spare.clear()
             for name in self.names():
                 if name.startswith(_SPARE) and name.removeprefix(_SPARE).isdecimal():
