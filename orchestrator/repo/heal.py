@@ -59,7 +59,7 @@ def temporary_files(place: Place, since: float) -> int:
     leftovers += place.git_dir.glob("fast_import_crash_*")
     # For a moment each pack of ours has one; left there, that pack is never joined with others.
     leftovers += [keep for keep in objects.glob("pack/*.keep") if _is_ours(keep)]
-    leftovers += _halves(objects / "pack")
+    leftovers += _halves(objects / "pack", since)
     mine = [item for item in leftovers if since <= _written(item) < math.inf]
     if not mine or at_work(place):
         return 0
@@ -71,12 +71,12 @@ def temporary_files(place: Place, since: float) -> int:
     return len(mine)
 
 
-def _halves(folder: Path) -> list[Path]:
-    """Return packs without an index, and the other way round, but for those that somebody keeps.
+def _halves(folder: Path, since: float) -> list[Path]:
+    """Return packs without an index, and the other way round, younger than `since`, but for those that somebody keeps.
 
     Whoever makes a pack gives it both names at one moment: what has one of them for longer was cut short.
     """
-    found = _lonely(folder)
+    found = {half for half in _lonely(folder) if _written(half) >= since}
     if any(not half.with_suffix(".keep").exists() for half in found):
         time.sleep(_PATIENCE)
         found &= _lonely(folder)
