@@ -254,7 +254,7 @@ def test_a_lock_that_git_could_not_take_away_from_our_own_index_stops_nothing(re
     repo.shell_agent('echo new > "$1"', verify="true")
     repo.commit("a project")
     left = 'touch "$GIT_INDEX_FILE.lock"; echo "fatal: Unable to unlink: Input/output error" >&2; exit 128'
-    repo.once_before_git("update-index -q --refresh", left)
+    repo.once_before_git("read-tree -n", left)
     repo.run("run")
     assert (repo.root.parent / f"{repo.root.name}-git" / "done").exists()
     assert repo.landed() == ["a"]

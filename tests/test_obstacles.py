@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from harness import Repo
@@ -32,6 +33,41 @@ def test_a_file_that_git_ignores(repo: Repo) -> None:
     refused(repo, ".env")
     assert repo.read(".env") == "SECRET\n"
     assert not (repo.root / "a.txt").exists()
+
+
+def test_an_edit_in_the_second_in_which_git_wrote_the_file(repo: Repo) -> None:
+    """By its size and its second it is what git knows: only the index's own time has git look into the file."""
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 > a.txt", "a.txt")
+    repo.git("config", "core.trustctime", "false")
+    index = repo.root / ".git" / "index"
+    written = index.stat().st_mtime_ns
+    os.utime(repo.root / "a.txt", ns=(written, written))
+    repo.git("update-index", "--refresh")
+    os.utime(index, ns=(written, written))
+    repo.write("a.txt", "7\n")
+    os.utime(repo.root / "a.txt", ns=(written, written))
+    time.sleep(1.1)
+    refused(repo, "a.txt")
+    assert repo.read("a.txt") == "7\n"
+
+
+def test_an_edit_in_the_second_in_which_a_landing_wrote_the_file(repo: Repo) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 > a.txt", "a.txt")
+    repo.git("config", "core.trustctime", "false")
+    edit = f"cp -p a.txt {repo.root.parent}/landed; echo 7 > a.txt; touch -r {repo.root.parent}/landed a.txt; sleep 1.2"
+    repo.once_before_git("orchestrator: land", edit)
+    repo.run("run")
+    assert (repo.landed(), repo.git("status", "--short")) == (["a"], " M a.txt")
+
+
+def test_a_file_that_was_only_touched_is_not_in_the_way(repo: Repo) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 > a.txt", "a.txt")
+    os.utime(repo.root / "a.txt", (1, 1))
+    repo.run("run")
+    assert (repo.landed(), repo.read("a.txt"), repo.git("status", "--short")) == (["a"], "2\n", "")
 
 
 def test_a_file_that_git_ignores_and_that_holds_the_same_already(repo: Repo) -> None:

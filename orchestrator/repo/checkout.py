@@ -124,8 +124,7 @@ class Checkout:
             move(self.git, [Move(self._from, old), Move(self._to, new), *self._noting(taken)], "intent")
             make_durable(self.place.git_dir, self._from, self._to, self._taken)
             self._bring_forward(old, new, reason, taken, changes)
-            with naming(lock):
-                shutil.copyfile(self._index, lock)
+            _copy_index(self._index, lock)
             _sync(lock)
             lock.replace(self.place.git_dir / "index")
             ours = False
@@ -162,7 +161,7 @@ class Checkout:
             if taken:
                 private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
             # Asked first: what is half-written could not be told from what a person did.
-            private.read_tree("-n", "-m", "-u", old, new)
+            self._ask(private, old, new)
         except GitError as error:
             self._refuse_or_take(private, old, new, taken, changes, error)
             return
@@ -172,6 +171,20 @@ class Checkout:
             with suppress(OrchestratorError, OSError):
                 self.settle()
             raise
+
+    def _ask(self, private: Git, old: str, new: str) -> None:
+        """Ask git whether it can bring the files from `old` to `new`.
+
+        Raises:
+            GitError: it cannot.
+        """
+        try:
+            private.read_tree("-n", "-m", "-u", old, new)
+        except GitError:
+            # A file that was only touched is in the way until git looks into it: 10 us for each file, and seldom so.
+            private.attempt("update-index", "-q", "--refresh")
+            self._unlock()
+            private.read_tree("-n", "-m", "-u", old, new)
 
     def _refuse_or_take(
         self, private: Git, old: str, new: str, taken: Sequence[str], changes: Sequence[Change], error: GitError
@@ -223,13 +236,13 @@ class Checkout:
         self._index.unlink(missing_ok=True)
         real = self.place.git_dir / "index"
         if real.exists():
-            with naming(self._index):
-                shutil.copyfile(real, self._index)
-        private = self.git.within(GIT_INDEX_FILE=str(self._index))
-        private.attempt("update-index", "-q", "--refresh")
-        # It is ours alone: a lock beside it is one that git could not take away, and would meet again.
+            _copy_index(real, self._index)
+        self._unlock()
+        return self.git.within(GIT_INDEX_FILE=str(self._index))
+
+    def _unlock(self) -> None:
+        """Take the lock of the private index away: it is ours alone, and one that git could not take away stops it."""
         self._index.with_name("index.lock").unlink(missing_ok=True)
-        return private
 
     def _lock_index(self) -> Path:
         lock = self.place.git_dir / "index.lock"
@@ -342,6 +355,17 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         _sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _copy_index(source: Path, target: Path) -> None:
+    """Copy git's index with its time: a file that changed in the second it was written in is looked into by git.
+
+    With a later time it would pass for unchanged, and what a person did to it would be written over.
+    """
+    with naming(target):
+        shutil.copyfile(source, target)
+        facts = source.stat()
+        os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def _is_torn(here: bytes, then: bytes) -> bool:
