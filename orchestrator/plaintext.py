@@ -18,6 +18,8 @@ _SEQUENCES = re.compile(
 
 def safe_text(text: str) -> str:
     """Return `text` without the characters that can move a cursor, hide words or forge a line."""
+    if text.isascii() and text.isprintable():  # most is
+        return text
     cleaned = _UNSAFE.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n")))
     return cleaned.encode("utf-8", "replace").decode("utf-8")
 

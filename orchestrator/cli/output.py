@@ -118,6 +118,8 @@ class Output:
 
 def plain(value: Any) -> Any:
     """Return `value` as what JSON knows: dataclasses as objects, moments as ISO text, outside text made safe."""
+    if isinstance(value, str):  # most are, and of a landing of thousands each tells one line
+        return safe_text(value)
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Enum):
@@ -130,7 +132,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
-    return safe_text(value) if isinstance(value, str) else value
+    return value
 
 
 def _report(error: Exception, argv: Sequence[str]) -> str:

@@ -100,6 +100,7 @@ class Leader:
         """
         project = self.project
         engine = LocalEngine(project.config.jobs, lambda order, cancel: carry_out(project, order, cancel), self.inbox)
+        self._tidying.beside()
         try:
             while self._turn(engine):
                 pass

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
 # Of a folder of thousands each pack keeps one version whole; `packing` finds two alike only where packs differ.
-_TOGETHER = 32  # drafts in one pack
+_TOGETHER = 128  # drafts in one pack
 _LARGE = 1 << 26  # bytes after which a pack takes no more: it is made in memory
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 
@@ -112,7 +112,7 @@ class Pen:
     def _load(self, parent: str | None) -> Folder:
         if parent is None:
             width = len(self._git.line("hash-object", "-t", "tree", os.devnull)) // 2
-            return Folder(self._read, width, [])
+            return Folder.empty(self._read, width)
         return Folder.load(self._read, tree_of(self._git, parent))
 
     def _read(self, tree: str) -> bytes:
