@@ -204,5 +204,29 @@ def test_what_is_planted_in_gits_folder_neither_stops_nor_reaches_anybody(
 
 def test_a_folder_that_is_called_like_a_hidden_document_is_there(trees: Worktrees, repo: Repo) -> None:
     repo.write("specs/api.md/v1.json", "{}")
+    repo.write("specs/api.md/deep/er.md", "deep")
     repo.commit()
-    assert "specs/api.md/v1.json" in there(lent(trees, repo, Hidden(PAPERS)))
+    assert {"specs/api.md/v1.json", "specs/api.md/deep/er.md"} <= {*there(lent(trees, repo, Hidden(PAPERS)))}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace shows what git asks the disk")
+def test_git_does_not_ask_the_disk_about_what_is_hidden(repo: Repo) -> None:
+    for name in ["a.txt", *(f"specs/hidden-{number}.md" for number in range(50))]:
+        repo.write(name, "it")
+    repo.commit()
+    asked, folder = repo.root.parent / "asked", repo.root.parent / "traced"
+    folder.mkdir()
+    trace = f"strace -f -A -o {asked} -e trace=%file {shutil.which('git')}"
+    (folder / "git").write_text(f'#!/bin/sh\nexec {trace} "$@"\n')
+    (folder / "git").chmod(0o755)
+    env = {**repo.env, "PATH": f"{folder}{os.pathsep}{repo.env['PATH']}"}
+    trees = Worktrees(Git(repo.root, env), locate(repo.root, repo.env), repo.root / ".orchestrator" / "worktrees")
+    back(trees, lent(trees, repo, Hidden(PAPERS)))
+    repo.write("a.txt", "newer")
+    repo.commit()
+    asked.unlink()
+    assert there(lent(trees, repo, Hidden(PAPERS)))["a.txt"] == "newer"
+    assert "a.txt" in asked.read_text()
+    assert "hidden-" not in asked.read_text()
+    trees.give_back("a-1", None)
+    trees.close()

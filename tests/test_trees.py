@@ -89,3 +89,16 @@ def test_a_tree_is_kept_as_long_as_somebody_asks_for_it() -> None:
     children(git, f"{999:040x}")
     children(git, f"{0:040x}")
     assert (git.asked[f"{999:040x}"], git.asked[f"{0:040x}"]) == (1, 2)
+
+
+def test_many_names_at_once_are_found_as_each_is(repo: Repo) -> None:
+    names = [f"d/{number}{end}" for number in range(150) for end in ("", ".md")]
+    for name in names[::3]:
+        repo.write(name, name)
+    repo.write("d/1/in", "a folder of that name")
+    repo.commit()
+    git = Git(repo.root, repo.env)
+    commit = git.line("rev-parse", "HEAD")
+    one_by_one = {path: entry for name in [*names, "d/none"] for path, entry in entries(git, commit, [name]).items()}
+    assert entries(git, commit, [*names, "d/none"]) == one_by_one
+    assert "d/1/in" in one_by_one

@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -21,6 +21,7 @@ _SHA1 = 40  # hexadecimal digits of an id
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MODE = rb"(?:40000|100644|100664|100755|120000|160000)"
 _BEFORE = re.compile(_MODE + rb"\Z")
+_MANY = 100  # names; more are found sooner by a look at each entry than by a search through all for each
 _WITHIN = re.compile(_MODE + rb" ")
 
 
@@ -115,17 +116,26 @@ def tree_of(git: Git, commit: str) -> str:
 
 def _at(git: Git, commit: str, paths: Sequence[str]) -> dict[str, Entry]:
     """Return what stands at each of `paths`, folders included; what is not there is left out."""
-    folders = sorted({path.rpartition("/")[0] for path in paths})
-    root = tree_of(git, commit)
-    read = git.read([f"{root}:{folder}" if folder else root for folder in folders])
-    raw = {folder: tree for folder, tree in zip(folders, read, strict=True) if tree and tree.kind == "tree"}
-    found = {}
+    asked: dict[str, dict[str, str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
-        entry = _named(raw[folder].data, name, len(root) // 2) if folder in raw else None
+        asked.setdefault(folder, {})[name] = path
+    root = tree_of(git, commit)
+    read = git.read([f"{root}:{folder}" if folder else root for folder in asked])
+    raw = [(tree.data, names) for tree, names in zip(read, asked.values(), strict=True) if tree and tree.kind == "tree"]
+    found = {names[name]: entry for tree, names in raw for name, entry in _among(tree, names, len(root) // 2)}
+    return {path: found[path] for path in paths if path in found}
+
+
+def _among(tree: bytes, names: Collection[str], width: int) -> Iterator[tuple[str, Entry]]:
+    """Yield what a tree's bytes, in which ids are `width` bytes long, hold of `names`."""
+    if len(names) > _MANY:
+        yield from _parsed(tree, width, {os.fsencode(name) for name in names})
+        return
+    for name in names:
+        entry = _named(tree, name, width)
         if entry is not None:
-            found[path] = entry
-    return found
+            yield name, entry
 
 
 def _named(tree: bytes, name: str, width: int) -> Entry | None:
@@ -157,9 +167,13 @@ def _children(git: Git, trees: Sequence[str]) -> dict[str, tuple[tuple[str, Entr
     return listed
 
 
-def _parsed(tree: bytes, width: int) -> tuple[tuple[str, Entry], ...]:
+def _parsed(tree: bytes, width: int, among: Container[bytes] | None = None) -> tuple[tuple[str, Entry], ...]:
     matches = re.findall(rb"(\d+) ([^\0]+)\0(.{%d})" % width, tree, re.DOTALL)
-    return tuple((os.fsdecode(name), Entry(mode.decode().rjust(6, "0"), blob.hex())) for mode, name, blob in matches)
+    return tuple(
+        (os.fsdecode(name), Entry(mode.decode().rjust(6, "0"), blob.hex()))
+        for mode, name, blob in matches
+        if among is None or name in among
+    )
 
 
 def _below(git: Git, prefix: str, tree: str) -> Iterator[tuple[str, Entry]]:

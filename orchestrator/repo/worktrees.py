@@ -246,7 +246,8 @@ def _hiding(admin: Path, hidden: Hidden, *, before: bool = False) -> tuple[str, 
         return _FLEETING
     lines = ["/*"]
     for pattern in hidden.patterns:
-        lines += [f"!/{pattern}", f"/{pattern}/"]  # a folder of such a name is none of them
+        # A folder of such a name is none of them. With a slash at the end git would ask the disk about each file.
+        lines += [f"!/{pattern}", f"/{pattern}/*"]
     lines += [f"/{name}" for name in hidden.but]
     write_whole(admin / "info" / "sparse-checkout", "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
     return _SPARSELY
