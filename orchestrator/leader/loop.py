@@ -13,9 +13,10 @@ from orchestrator.errors import DocumentError, Exit, OrchestratorError
 from orchestrator.failure import Failure, Next, transient_row
 from orchestrator.leader.beside import PlanningBeside
 from orchestrator.leader.docket import Docket, docket, failures, verdict
+from orchestrator.leader.gathering import Gathering
 from orchestrator.leader.holds import Holds
 from orchestrator.leader.inbox import Landed, Planned, Stop
-from orchestrator.leader.orders import order
+from orchestrator.leader.orders import before, order
 from orchestrator.leader.report import Report
 from orchestrator.leader.tidying import Tidying
 from orchestrator.leader.unanswered import Unanswered, unreached
@@ -26,7 +27,6 @@ from orchestrator.repo.checkout import InTheWayError, NotNowError
 from orchestrator.repo.history import walk
 from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
-from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claims
 from orchestrator.steps.dispatch import Order, Paused, carry_out, record_kept
 from orchestrator.steps.land import Outcome, land
@@ -66,6 +66,7 @@ class Leader:
     _unanswered: Unanswered = field(default_factory=Unanswered)
     _landing: threading.Thread | None = None
     _tidying: Tidying = field(init=False)
+    _gathering: Gathering = field(init=False)
     _planning: PlanningBeside = field(init=False)
     _halt: threading.Event = field(default_factory=threading.Event)
     _stops: int = 0
@@ -78,6 +79,7 @@ class Leader:
         """Begin with nobody waiting, and nothing going on beside."""
         self._holds = Holds(self.project.clock, self.project.config.backoff)
         self._tidying = Tidying(self.project)
+        self._gathering = Gathering(self.project.clock)
         self._planning = PlanningBeside(self.project, self.inbox)
 
     def stop(self, signal: int) -> None:
@@ -202,7 +204,7 @@ class Leader:
         self._start(engine, known)
         parked = self._holds.tasks | self._unanswered.parked
         waiting = [attempt for attempt in known.waiting() if attempt.task not in parked]
-        if waiting:
+        if waiting and not (self._running and self._gathering.left):
             self._land(waiting)
         return False
 
@@ -285,14 +287,7 @@ class Leader:
         project, now = self.project, known.now
         if project.config.every != "auto" or now.state is None or self._is_checkpoint(now.commit):
             return False
-        orders = self._chosen(known)
-        started = read_stamp(now.state.started) or project.clock.now()
-        moment = policy.Moment(
-            delegating=len(orders) > 1,
-            risky_next=any(each.spec.risky for each in orders),
-            elapsed=(project.clock.now() - started).total_seconds() / 60,
-        )
-        why = policy.checkpoint_due("auto", moment)
+        why = policy.checkpoint_due("auto", before(self._chosen(known), now.state, project.clock.now()))
         return bool(why and publish.checkpoint(project, self.library, list(self._running), why, why))
 
     def _is_checkpoint(self, commit: str) -> bool:
@@ -317,7 +312,7 @@ class Leader:
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
         clock = self.project.clock.monotonic()
-        pause = self._holds.release(_LOOK_AGAIN)
+        pause = min(self._holds.release(_LOOK_AGAIN), self._gathering.left or _LOOK_AGAIN)
         try:
             self._handle(engine, self.inbox.get(timeout=max(0.01, pause)))
         except queue.Empty:
@@ -326,6 +321,7 @@ class Leader:
 
     def _handle(self, engine: LocalEngine, message: object) -> None:
         if isinstance(message, Delivery):
+            self._gathering.ended()
             self._running.pop(message.order.task, None)
             if message.error:
                 self._fail(message.error)
@@ -335,6 +331,7 @@ class Leader:
                 self._holds.recorded(message.attempt.task)
         elif isinstance(message, Landed):
             self._landing = None
+            self._gathering.landed()
             self._tidying.beside()
             self.report.landed += message.outcome.landed
             unanswered = self._unanswered.take(self.project, message.outcome.later, self._holds)

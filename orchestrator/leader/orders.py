@@ -1,13 +1,17 @@
 """Orders: an attempt to be made, from the spec, the configuration and what earlier attempts learnt."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.config import Config
 from orchestrator.documents.result import Result
+from orchestrator.documents.state import State
 from orchestrator.leader.docket import Docket
 from orchestrator.plaintext import one_line
+from orchestrator.policy import Moment
+from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.dispatch import Order
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, spec_path
 
@@ -38,6 +42,16 @@ def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str
         earlier=docket.told(task),
         hidden=_PAPERS if len(now.plan.tasks) > _MANY else (),
         handoffs=handoffs(now.plan.tasks[task].after, now.results),
+    )
+
+
+def before(orders: Sequence[Order], state: State, now: datetime) -> Moment:
+    """Return the moment before so many orders are given out, as the checkpoint policy looks at it."""
+    started = read_stamp(state.started) or now
+    return Moment(
+        delegating=len(orders) > 1,
+        risky_next=any(each.spec.risky for each in orders),
+        elapsed=(now - started).total_seconds() / 60,
     )
 
 
