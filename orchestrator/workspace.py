@@ -5,10 +5,11 @@ import fcntl
 import json
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,10 @@ def _not_plain(relative: str) -> OrchestratorError:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where things are under `.orchestrator/`: all of it may be deleted while nothing runs."""
+    """Where things are under `.orchestrator/`: all of it may be deleted while nothing runs. `root`: the checkout."""
 
     root: Path
+    _held: threading.Lock = field(default_factory=threading.Lock)  # while an attempt gets its folder, or old ones go
 
     @property
     def home(self) -> Path:
@@ -174,6 +176,11 @@ class Folders:
         """An attempt's own folder: its spec, output and transcript."""
         return self.attempts / task / str(number)
 
+    def begin(self, attempt: Path) -> None:
+        """Make an attempt's own folder."""
+        with self._held:
+            attempt.mkdir(parents=True, exist_ok=True)
+
     def discarded(self, keep: int) -> list[Path]:
         """Take the logs of the tasks tried longest ago away, beyond `keep` tasks, to where all may be deleted.
 
@@ -184,9 +191,15 @@ class Folders:
             return []
         begun = {task for task, _ in self.begun()}
         resting = [self.attempts / name for name in names if name not in begun]
-        oldest = sorted(resting, key=lambda folder: folder.stat().st_mtime)
+        oldest = sorted((folder.stat().st_mtime_ns, folder) for folder in resting)[: len(names) - keep]
         self.scratch.mkdir(exist_ok=True)
-        return [folder.rename(self.scratch / f"logs-{folder.name}") for folder in oldest[: len(names) - keep]]
+        return [moved for when, folder in oldest if (moved := self._discard(folder, when))]
+
+    def _discard(self, folder: Path, when: int) -> Path | None:
+        """Take a task's logs away, unless it was tried again since the moment `when`."""
+        with self._held:
+            old = folder.stat().st_mtime_ns == when
+            return folder.rename(self.scratch / f"logs-{folder.name}") if old else None
 
     def begun(self) -> list[tuple[str, int]]:
         """Return the attempts that have a worktree, by task and number; other worktrees have no such name."""

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from harness import Repo
 
+from orchestrator import workspace
 from orchestrator.documents.result import Status
 from orchestrator.repo import packing
 from orchestrator.repo.commits import Draft, build_all
@@ -56,7 +58,7 @@ def test_of_a_folder_that_grows_git_keeps_next_to_no_version_whole(repo: Repo, m
     assert len({*versions}) == _PAPERS
     monkeypatch.setattr(packing, "_PACKS", 1)
     packing.tidy(git, place)
-    assert len(whole(repo, versions)) <= 2  # the newest, and the first, of which it is more than 32 times
+    assert len(whole(repo, versions)) <= 3  # the newest, and the first two, of which it is more than 32 times
     repo.git("fsck", "--strict")
 
 
@@ -164,3 +166,19 @@ def test_the_logs_of_what_was_tried_longest_ago_are_let_go_but_none_of_what_runs
     assert "said" in (attempts / "f" / "1" / "stdout.log").read_text()
     assert "finished" in repo.run("inspect", "b").out
     assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_task_that_is_tried_again_just_now_keeps_its_logs(tmp_path: Path) -> None:
+    class Folders(workspace.Folders):
+        @property
+        def scratch(self) -> Path:
+            (self.attempts / "t0" / "2").mkdir(exist_ok=True)  # when the oldest are known, and none is gone yet
+            return super().scratch
+
+    folders = Folders(tmp_path)
+    for number in range(30):
+        (folders.attempts / f"t{number}" / "1").mkdir(parents=True)
+        os.utime(folders.attempts / f"t{number}", (number + 1, number + 1))
+    gone = [path.name for path in folders.discarded(8)]
+    assert gone == [f"logs-t{number}" for number in range(1, 22)]
+    assert (folders.attempts / "t0" / "2").is_dir()

@@ -65,9 +65,20 @@ def test_an_edit_in_the_second_in_which_a_landing_wrote_the_file(repo: Repo) -> 
 def test_a_file_that_was_only_touched_is_not_in_the_way(repo: Repo) -> None:
     repo.write("a.txt", "1\n")
     project(repo, "echo 2 > a.txt", "a.txt")
-    os.utime(repo.root / "a.txt", (1, 1))
+    for name in ("a.txt", "TODO.md"):
+        os.utime(repo.root / name, (1, 1))
     repo.run("run")
-    assert (repo.landed(), repo.read("a.txt"), repo.git("status", "--short")) == (["a"], "2\n", "")
+    assert (repo.landed(), repo.read("a.txt"), repo.git("diff-files")) == (["a"], "2\n", "")
+
+
+def test_what_was_touched_while_others_are_in_the_way_is_not_named(repo: Repo) -> None:
+    for name in ("a.txt", "b.txt"):
+        repo.write(name, "1\n")
+    project(repo, "echo 2 > a.txt; echo 2 > b.txt", "a.txt", "b.txt")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.write("a.txt", "mine\n")
+    os.utime(repo.root / "b.txt", (1, 1))
+    refused(repo, "a.txt")
 
 
 def test_a_file_that_git_ignores_and_that_holds_the_same_already(repo: Repo) -> None:

@@ -119,7 +119,7 @@ class Output:
 def plain(value: Any) -> Any:
     """Return `value` as what JSON knows: dataclasses as objects, moments as ISO text, outside text made safe."""
     if isinstance(value, str):  # most are, and of a landing of thousands each tells one line
-        return safe_text(value)
+        return safe_text(str(value))
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Enum):

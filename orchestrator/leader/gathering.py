@@ -22,6 +22,7 @@ class Gathering:
     clock: Clock
     _ended: float = float("-inf")  # when an attempt ended last,
     _landed: float = float("-inf")  # and when a landing did
+    _left: float = 0.0  # seconds that are waited
 
     def ended(self) -> None:
         """Take note that an attempt has ended."""
@@ -31,7 +32,12 @@ class Gathering:
         """Take note that a landing is over."""
         self._landed = self.clock.monotonic()
 
-    @property
-    def left(self) -> float:
-        """How many seconds more are waited if nothing else ends; 0 for none."""
-        return max(0.0, min(self._ended + _QUIET, self._landed + _LONGEST) - self.clock.monotonic())
+    def waits(self) -> bool:
+        """Whether more attempts are waited for; `pause` says how long."""
+        self._left = max(0.0, min(self._ended + _QUIET, self._landed + _LONGEST) - self.clock.monotonic())
+        return self._left > 0
+
+    def pause(self, most: float) -> float:
+        """Return how many seconds, `most` at most, may be slept until nobody is waited for any more."""
+        left, self._left = self._left, 0.0
+        return min(most, left or most)

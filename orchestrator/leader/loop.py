@@ -102,8 +102,8 @@ class Leader:
         """
         project = self.project
         engine = LocalEngine(project.config.jobs, lambda order, cancel: carry_out(project, order, cancel), self.inbox)
-        self._tidying.beside()
         try:
+            self._tidying.beside()
             while self._turn(engine):
                 pass
         finally:
@@ -204,7 +204,7 @@ class Leader:
         self._start(engine, known)
         parked = self._holds.tasks | self._unanswered.parked
         waiting = [attempt for attempt in known.waiting() if attempt.task not in parked]
-        if waiting and not (self._running and self._gathering.left):
+        if waiting and not (self._running and self._gathering.waits()):
             self._land(waiting)
         return False
 
@@ -312,7 +312,7 @@ class Leader:
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
         clock = self.project.clock.monotonic()
-        pause = min(self._holds.release(_LOOK_AGAIN), self._gathering.left or _LOOK_AGAIN)
+        pause = self._gathering.pause(self._holds.release(_LOOK_AGAIN))
         try:
             self._handle(engine, self.inbox.get(timeout=max(0.01, pause)))
         except queue.Empty:

@@ -25,6 +25,7 @@ from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.obstacles import blocking, same_as, unasked
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
+from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences, entries
 from orchestrator.workspace import naming, sync_folder
 
@@ -73,6 +74,7 @@ class Checkout:
     scratch: Path
     objects: ObjectFolders
     moving: threading.Lock = field(default_factory=threading.Lock)
+    _left: list[Mark] = field(default_factory=list)  # the index as the last advance left it
 
     def tip(self) -> str:
         """Return the branch's commit, which is also what is checked out.
@@ -128,6 +130,7 @@ class Checkout:
             _sync(lock)
             lock.replace(self.place.git_dir / "index")
             ours = False
+            self._left[:] = [mark((self.place.git_dir / "index").stat())]
         finally:
             if ours:
                 lock.unlink(missing_ok=True)
@@ -181,15 +184,14 @@ class Checkout:
         try:
             private.read_tree("-n", "-m", "-u", old, new)
         except GitError:
-            # A file that was only touched is in the way until git looks into it: 10 us for each file, and seldom so.
-            private.attempt("update-index", "-q", "--refresh")
-            self._unlock()
+            self._refresh(private)
             private.read_tree("-n", "-m", "-u", old, new)
 
     def _refuse_or_take(
         self, private: Git, old: str, new: str, taken: Sequence[str], changes: Sequence[Change], error: GitError
     ) -> None:
         """Say what is in the way of git; where all of it holds what is to be written, take it as the user's own."""
+        self._refresh(private)
         found = self._unmerged(private) or blocking(private, self.place.root, changes, old)
         same = same_as(self.git, self.place.root, new, found)
         if len(same) == len(found) and not set(same) <= set(taken):
@@ -238,7 +240,19 @@ class Checkout:
         if real.exists():
             _copy_index(real, self._index)
         self._unlock()
-        return self.git.within(GIT_INDEX_FILE=str(self._index))
+        private = self.git.within(GIT_INDEX_FILE=str(self._index))
+        if real.exists() and mark(real.stat()) not in self._left:
+            self._refresh(private)
+        return private
+
+    def _refresh(self, private: Git) -> None:
+        """Have git look into the files that were touched: until then they are in the way, and each look reads them.
+
+        That takes 10 us for each file there is, which is why an index that is as a landing left it does without.
+        """
+        self._unlock()
+        private.attempt("update-index", "-q", "--refresh")
+        self._unlock()
 
     def _unlock(self) -> None:
         """Take the lock of the private index away: it is ours alone, and one that git could not take away stops it."""
@@ -362,10 +376,11 @@ def _copy_index(source: Path, target: Path) -> None:
 
     With a later time it would pass for unchanged, and what a person did to it would be written over.
     """
-    with naming(target):
-        shutil.copyfile(source, target)
-        facts = source.stat()
-        os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with naming(target), source.open("rb") as index, target.open("wb") as copy:
+        shutil.copyfileobj(index, copy)
+        copy.flush()
+        facts = os.fstat(index.fileno())
+        os.utime(copy.fileno(), ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def _is_torn(here: bytes, then: bytes) -> bool:

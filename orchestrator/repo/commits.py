@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMITTER = "Orchestrator <orchestrator@localhost>"
 # Of a folder of thousands each pack keeps one version whole; `packing` finds two alike only where packs differ.
-_TOGETHER = 128  # drafts in one pack
+_TOGETHER = 120  # drafts in one pack: the chains of two fit into what `packing` allows
 _LARGE = 1 << 26  # bytes after which a pack takes no more: it is made in memory
 CANDIDATE = "refs/orchestrator/candidate"  # keeps a commit that is still to be verified
 

@@ -20,7 +20,7 @@ from orchestrator.repo.git import GitError
 KEEP = b"orchestrator\n"  # what a .keep of ours says: no git may drop a pack before refs point into it
 _KINDS = {"commit": 1, "tree": 2, "blob": 3}
 _DIFFERENCE = 6  # from an object that stands earlier in the same pack
-_DEPTH = 128  # differences on top of each other, each of which a reader must undo
+_DEPTH = 120  # differences on top of each other, each of which a reader must undo
 _SMALL = 1 << 12  # bytes; up to here zlib needs no more memory than that, and most of its time goes to getting more
 _LARGE = 1 << 17  # bytes; from here on pressing harder than the least takes milliseconds, and object ids give nothing
 _BLOCK = 1 << 13  # bytes compared at once

@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -130,7 +130,8 @@ def _at(git: Git, commit: str, paths: Sequence[str]) -> dict[str, Entry]:
 def _among(tree: bytes, names: Collection[str], width: int) -> Iterator[tuple[str, Entry]]:
     """Yield what a tree's bytes, in which ids are `width` bytes long, hold of `names`."""
     if len(names) > _MANY:
-        yield from _parsed(tree, width, {os.fsencode(name) for name in names})
+        wanted = {os.fsencode(name): name for name in names}
+        yield from ((wanted[name], _entry(mode, blob)) for mode, name, blob in _rows(tree, width) if name in wanted)
         return
     for name in names:
         entry = _named(tree, name, width)
@@ -146,7 +147,7 @@ def _named(tree: bytes, name: str, width: int) -> Entry | None:
         mode = _BEFORE.search(tree, max(0, at - 6), at)
         if mode and not _WITHIN.search(tree, tree.rfind(b"\0", 0, mode.start()) + 1, mode.start()):
             start = at + len(wanted)
-            return Entry(mode[0].decode().rjust(6, "0"), tree[start : start + width].hex())
+            return _entry(mode[0], tree[start : start + width])
         at = tree.find(wanted, at + 1)  # it stood within an id, or at the end of another name: `100644 name`
     return None
 
@@ -167,13 +168,17 @@ def _children(git: Git, trees: Sequence[str]) -> dict[str, tuple[tuple[str, Entr
     return listed
 
 
-def _parsed(tree: bytes, width: int, among: Container[bytes] | None = None) -> tuple[tuple[str, Entry], ...]:
-    matches = re.findall(rb"(\d+) ([^\0]+)\0(.{%d})" % width, tree, re.DOTALL)
-    return tuple(
-        (os.fsdecode(name), Entry(mode.decode().rjust(6, "0"), blob.hex()))
-        for mode, name, blob in matches
-        if among is None or name in among
-    )
+def _parsed(tree: bytes, width: int) -> tuple[tuple[str, Entry], ...]:
+    return tuple((os.fsdecode(name), _entry(mode, blob)) for mode, name, blob in _rows(tree, width))
+
+
+def _rows(tree: bytes, width: int) -> list[tuple[bytes, bytes, bytes]]:
+    """Return mode, name and id of each entry of a tree's bytes."""
+    return re.findall(rb"(\d+) ([^\0]+)\0(.{%d})" % width, tree, re.DOTALL)
+
+
+def _entry(mode: bytes, blob: bytes) -> Entry:
+    return Entry(mode.decode().rjust(6, "0"), blob.hex())
 
 
 def _below(git: Git, prefix: str, tree: str) -> Iterator[tuple[str, Entry]]:

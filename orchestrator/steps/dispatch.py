@@ -89,6 +89,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         order = replace(order, base=str(kept["base"]), hidden=tuple(kept["hidden"]))
     else:
         remove_tree(folder)
+        project.folders.begin(folder)
         _write_order(folder, order)
     facts = {"agent": order.agent.name, "base": order.base, "logs": str(folder), "again": bool(kept)}
     project.say("attempt.started", order.task, order.number, **facts)
