@@ -21,8 +21,8 @@ _SHA1 = 40  # hexadecimal digits of an id
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MODE = rb"(?:40000|100644|100664|100755|120000|160000)"
 _BEFORE = re.compile(_MODE + rb"\Z")
-_MANY = 100  # names; more are found sooner by a look at each entry than by a search through all for each
 _WITHIN = re.compile(_MODE + rb" ")
+_MANY = 100  # names; more are found sooner by a look at each entry than by a search through all for each
 
 
 @dataclass(frozen=True, slots=True)
