@@ -4,6 +4,7 @@ import gc
 import threading
 from collections.abc import Mapping
 
+from orchestrator import render
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.errors import Exit, OrchestratorError
@@ -66,6 +67,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
         pick(agents, project.config, name, where).check()
     if not todo:
         return
+    render.load_beside("checkpoint.md.j2", "result.md.j2")
     verdict = check_base(project, now.commit, cancel)
     if not verdict.green and not cancel.is_set():
         raise OrchestratorError(

@@ -12,10 +12,9 @@ import shutil
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import listed
@@ -26,12 +25,12 @@ from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.obstacles import blocking, same_as, unasked
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
 from orchestrator.repo.snapshot import Mark, mark
+from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences, entries
-from orchestrator.workspace import naming, sync_folder
+from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
 _LOCK_PATIENCE = 5.0
-_SYNCS = 16
 _LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
 
 
@@ -127,7 +126,7 @@ class Checkout:
             make_durable(self.place.git_dir, self._from, self._to, self._taken)
             self._bring_forward(old, new, reason, taken, changes)
             _copy_index(self._index, lock)
-            _sync(lock)
+            sync(lock)
             lock.replace(self.place.git_dir / "index")
             ours = False
             self._left[:] = [mark((self.place.git_dir / "index").stat())]
@@ -153,7 +152,9 @@ class Checkout:
                 raise
             # What HEAD's reflog does not say, the guard would take for a move from outside, and undo.
             move(self.git, [Move("HEAD", new, new)], reason)
-        self._sync_files(changes)
+        paths = [self.place.root / change.path for change in changes if change.mode not in {GONE, SYMLINK}]
+        sync_files([path for path in paths if path.is_file()])
+        sync_folders_of(self.place.root, [change.path for change in changes])
 
     def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str], changes: Sequence[Change]) -> None:
         """Bring files and private index from `old` to `new`, or refuse and write nothing where one is in the way.
@@ -282,23 +283,6 @@ class Checkout:
         """Return the paths of a merge that a person has not finished."""
         return sorted({record.split("\t", 1)[1] for record in private.records("ls-files", "-u", "-z")})
 
-    def _sync_files(self, changes: Sequence[Change]) -> None:
-        """Fsync what was checked out: git never does, and a power cut would leave the files empty."""
-        paths = [self.place.root / change.path for change in changes if change.mode not in {GONE, SYMLINK}]
-        # Side by side they share the disk's waits: 1,000 files took 0.9 s one by one.
-        with ThreadPoolExecutor(min(_SYNCS, len(paths) or 1)) as pool:
-            list(pool.map(_sync, [path for path in paths if path.is_file()]))
-        self._sync_folders([change.path for change in changes])
-
-    def _sync_folders(self, paths: Sequence[str]) -> None:
-        """Fsync the folders of `paths`: on btrfs a name would else lead to a version two landings old."""
-        folders = {PurePosixPath(folder) for folder in {path.rpartition("/")[0] for path in paths}}
-        above = {parent for folder in folders for parent in folder.parents}
-        for folder in sorted(folders | above):
-            place = self.place.root / folder
-            if place.is_dir():
-                sync_folder(place)
-
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
         old, new = resolve(self.git, self._from), resolve(self.git, self._to)
@@ -364,10 +348,10 @@ class Checkout:
             (self.place.root / path).unlink(missing_ok=True)
         for path in ours:
             if not (self.place.root / path).is_symlink():
-                _sync(self.place.root / path)
-        self._sync_folders([*ours, *gone])
+                sync(self.place.root / path)
+        sync_folders_of(self.place.root, [*ours, *gone])
         private.attempt("update-index", "-q", "--refresh")
-        _sync(self._index)
+        sync(self._index)
         self._index.replace(self.place.git_dir / "index")
 
 
@@ -388,12 +372,3 @@ def _is_torn(here: bytes, then: bytes) -> bool:
     starts = range(0, len(here), _BLOCK)
     blocks = ((here[n : n + _BLOCK], then[n : min(n + _BLOCK, len(here))]) for n in starts)
     return len(here) <= len(then) and all(block == wanted or not block.strip(b"\0") for block, wanted in blocks)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        with naming(path):
-            os.fsync(handle)
-    finally:
-        os.close(handle)
