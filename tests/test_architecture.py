@@ -62,9 +62,9 @@ KEYS: dict[str, tuple[str, ...]] = {
         "clock",
         "process.*",  # time limits of children
         "workspace",  # patience for the lock
-        "repo.checkout",  # patience for the user's own git
         "repo.guard",  # how long git takes
         "repo.heal",  # patience for the user's own git
+        "repo.index_lock",  # patience for the user's own git
         "steps.claim",  # patience for a claim made at the same instant
         "views.status",  # patience for a landing under way
     ),

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from harness import Repo
 
 
@@ -32,6 +33,45 @@ def test_add_writes_one_line_and_twice_changes_nothing(repo: Repo) -> None:
     assert lines == ["- [ ] one: The first", "- [ ] two: The second (after: one)", "- [ ] three: The third"]
     rows = repo.run("task", "list", "--json").json["data"]["tasks"]
     assert [row["phase"] for row in rows] == ["IMPLEMENTING", "IMPLEMENTING", "TESTING"]
+
+
+def adding(repo: Repo, task: str) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-m", "orchestrator", "task", "add", task, f"The {task}"]
+    return subprocess.Popen(
+        argv, cwd=repo.root, env=repo.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_add_at_once_loses_none(repo: Repo) -> None:
+    started(repo, "one: The first")
+    adds = [adding(repo, f"more-{number}") for number in range(6)]
+    assert [(each.communicate(timeout=60), each.returncode)[1] for each in adds] == [0] * 6
+    assert sorted(status(repo)) == [*(f"more-{number}" for number in range(6)), "one"]
+
+
+def test_add_in_the_middle_of_a_landing_keeps_its_tick(repo: Repo) -> None:
+    started(repo, "one: The first")
+    lock = repo.write(".git/index.lock", "")
+    add = adding(repo, "two")
+    with pytest.raises(subprocess.TimeoutExpired):
+        add.wait(timeout=1)
+    repo.write("TODO.md", repo.read("TODO.md").replace("- [ ] one", "- [x] one"))
+    lock.unlink()
+    add.communicate(timeout=60)
+    assert add.returncode == 0
+    assert [line[:9] for line in repo.read("TODO.md").split("\n") if line.startswith("- [")] == [
+        "- [x] one",
+        "- [ ] two",
+    ]
+
+
+def test_add_beside_a_git_that_stays_says_so(repo: Repo) -> None:
+    started(repo, "one: The first")
+    lock, before = repo.write(".git/index.lock", ""), repo.read("TODO.md")
+    said = repo.run("task", "add", "two", "The second", code=5)
+    assert said.err == f"error: another git process holds {lock}\nhint: let it finish, then the same command again\n"
+    assert lock.exists()
+    assert repo.read("TODO.md") == before
 
 
 def test_add_refuses_what_the_plan_cannot_hold(repo: Repo) -> None:

@@ -46,7 +46,7 @@ def add(output: Output, task: str, title: str, phase: str, after: str) -> None:
     """Write a task into TODO.md; the next run takes it in."""
     read = reading()
     wanted = tuple(name for name in (part.strip() for part in after.split(",")) if name)
-    added = add_task(read.git, read.place.root, read.config.phases, Wanted(task, title, phase, wanted))
+    added = add_task(read.git, read.place, read.config.phases, Wanted(task, title, phase, wanted))
     said = "added" if added.changed else "is there already:"
     text = f"{task} {said} {added.title} ({added.phase}, TODO.md:{added.line})"
     output.product(text, added, following=[Next(f"orchestrator spec new {task}", "say what it must do")])

@@ -9,7 +9,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.leader.inbox import Planned
 from orchestrator.leader.requests import Answer, Request, answer, requested
 from orchestrator.plaintext import one_line
-from orchestrator.repo.checkout import NotNowError
+from orchestrator.repo.index_lock import NotNowError
 from orchestrator.steps.project import Project
 
 if TYPE_CHECKING:

@@ -23,8 +23,9 @@ from orchestrator.leader.unanswered import Unanswered, unreached
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import Attempt
-from orchestrator.repo.checkout import InTheWayError, NotNowError
+from orchestrator.repo.checkout import InTheWayError
 from orchestrator.repo.history import walk
+from orchestrator.repo.index_lock import NotNowError
 from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
 from orchestrator.steps.claim import Claims

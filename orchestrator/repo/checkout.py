@@ -10,7 +10,6 @@ the branch's version; anything else is the user's and stays.
 import os
 import shutil
 import threading
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from pathlib import Path
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import listed
 from orchestrator.repo.git import Git, GitError, joined, split_records
-from orchestrator.repo.heal import at_work
+from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.obstacles import blocking, same_as, unasked
@@ -30,12 +29,6 @@ from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences, e
 from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
-_LOCK_PATIENCE = 5.0
-_LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
-
-
-class NotNowError(OrchestratorError):
-    """A person is in the middle of something; a little later the same step may work."""
 
 
 class BranchMovedError(NotNowError):
@@ -112,9 +105,7 @@ class Checkout:
             self._advance(old, new, reason, taken)
 
     def _advance(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
-        lock = self._lock_index()
-        ours = True  # once the lock has become the index, a lock of that name is somebody else's
-        try:
+        with index_lock(self.place) as lock:
             if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
             changes = differences(self.git, old, new)
@@ -125,14 +116,9 @@ class Checkout:
             move(self.git, [Move(self._from, old), Move(self._to, new), *self._noting(taken)], "intent")
             make_durable(self.place.git_dir, self._from, self._to, self._taken)
             self._bring_forward(old, new, reason, taken, changes)
-            _copy_index(self._index, lock)
-            sync(lock)
-            lock.replace(self.place.git_dir / "index")
-            ours = False
-            self._left[:] = [mark((self.place.git_dir / "index").stat())]
-        finally:
-            if ours:
-                lock.unlink(missing_ok=True)
+            _copy_index(self._index, lock.path)
+            sync(lock.path)
+            self._left[:] = [mark(lock.become_index().stat())]
         # In this order: without the intent, a branch that fell back would make all of it look like a person's change.
         make_durable(self.place.git_dir, self.branch)
         self._forget()
@@ -258,23 +244,6 @@ class Checkout:
     def _unlock(self) -> None:
         """Take the lock of the private index away: it is ours alone, and one that git could not take away stops it."""
         self._index.with_name("index.lock").unlink(missing_ok=True)
-
-    def _lock_index(self) -> Path:
-        lock = self.place.git_dir / "index.lock"
-        deadline = time.monotonic() + _LOCK_PATIENCE
-        while True:
-            try:
-                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-            except FileExistsError as error:
-                if time.monotonic() > deadline + (_LIVING_PATIENCE if at_work(self.place) else 0.0):
-                    raise NotNowError(
-                        f"another git process holds {lock}",
-                        hint="let it finish, then: orchestrator run",
-                        code=Exit.PRECONDITION,
-                    ) from error
-                time.sleep(0.05)
-            else:
-                return lock
 
     def _forget(self) -> None:
         move(self.git, [Move(ref, ZERO) for ref in (self._from, self._to, self._taken)], "settled")

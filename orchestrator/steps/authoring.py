@@ -14,6 +14,8 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Plan
 from orchestrator.repo.git import Git
+from orchestrator.repo.index_lock import index_lock
+from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
 from orchestrator.steps.standing import TODO, phases_in, recalled, spec_path
@@ -42,12 +44,20 @@ class Wanted:
     after: tuple[str, ...]
 
 
-def add_task(git: Git, root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
+def add_task(git: Git, place: Place, phases: tuple[str, ...], wanted: Wanted) -> Added:
     """Write the task `wanted` into TODO.md, under the heading of its phase.
+
+    Under git's lock of the index, which a landing holds while it writes: neither undoes what the other has written.
 
     Raises:
         OrchestratorError: no TODO.md, an id that is none, is taken or has landed, an unknown phase or dependency.
+        NotNowError: another git process is at work on the checkout.
     """
+    with index_lock(place, living=0.0):
+        return _add(git, place.root, phases, wanted)
+
+
+def _add(git: Git, root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
     desk, todo, plan = desks.required(root, phases)
     phase = _phase(plan, wanted.phase)
     if not task_id.valid(wanted.name):

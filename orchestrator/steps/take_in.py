@@ -10,10 +10,11 @@ from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import DocumentError, Exit
 from orchestrator.plaintext import one_line
-from orchestrator.repo.checkout import BranchMovedError, NotNowError
+from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.git import Git, joined
 from orchestrator.repo.history import Ledger, ledger
+from orchestrator.repo.index_lock import NotNowError
 from orchestrator.repo.obstacles import mode_of
 from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
 from orchestrator.steps.contradictions import (
