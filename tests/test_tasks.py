@@ -126,6 +126,38 @@ def test_list_is_bounded(repo: Repo) -> None:
     assert len(repo.run("task", "list", "--all").out.strip().split("\n")) == 31
 
 
+def test_a_claim_is_given_up_for_a_leader_that_starts_the_task_meanwhile(repo: Repo) -> None:
+    started(repo, "one: The first", "two: The second")
+    repo.once_before_git("update-ref", f"mkdir -p {repo.root}/.orchestrator/worktrees/one-1")
+    assert repo.run("task", "next", "--claim", "--json").json["data"]["task"] == "two"
+    assert status(repo) == {"one": "running", "two": "claimed"}
+
+
+def test_a_claim_is_given_up_for_what_a_leader_has_landed_meanwhile(repo: Repo) -> None:
+    started(repo, "one: The first")
+    repo.shell_agent('echo x > "$1"')
+    repo.commit("an agent")
+    repo.once_before_git("update-ref", f"{sys.executable} -m orchestrator run")
+    assert repo.run("task", "next", "--claim").out == "nothing is left to do\n"
+    assert repo.landed() == ["one"]
+    assert not repo.git("for-each-ref", "refs/orchestrator/claims")
+
+
+def test_a_leader_leaves_alone_what_is_claimed_while_it_makes_a_worktree(repo: Repo) -> None:
+    repo.task("one: The first", "two: The second")
+    for name in ("one", "two"):
+        repo.spec(name, f"{name}.txt")
+    repo.shell_agent('echo x > "$1"')
+    repo.commit("the plan")
+    claim = f"{sys.executable} -m orchestrator task next --claim --as ann"
+    repo.once_before_git("worktree add", f"cd {repo.root} && {claim}")
+    said = repo.run("run", code=3)
+    assert repo.landed() == ["two"]
+    assert "claimed by ann" in said.out + said.err
+    assert status(repo) == {"one": "claimed", "two": "done"}
+    assert not list((repo.root / ".orchestrator/worktrees").glob("one-*"))
+
+
 def test_eight_claimers_never_get_the_same_task(repo: Repo) -> None:
     started(repo, *[f"t{number}: Task {number}" for number in range(6)])
     argv = [sys.executable, "-m", "orchestrator", "task", "next", "--claim", "--json"]

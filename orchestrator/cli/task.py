@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import click
 
 from orchestrator.cli.app import root_option
-from orchestrator.cli.doors import reading
+from orchestrator.cli.doors import Reading, reading
 from orchestrator.cli.leadership import here, named, prepared
 from orchestrator.cli.output import Next, Output
 from orchestrator.clock import SystemClock
@@ -77,11 +77,21 @@ def following_task(output: Output, *, claim: bool, who: str) -> None:
     now = view.board(read.place.root, read.git, read.config.phases)
     refuse_shut(now.gate)
     task = view.first_ready(now)
-    while claim and task and not claiming.claim(read.git, task, who, platform.node(), SystemClock().now()):
+    while claim and task and not _claim(read, task, who):
         now = view.board(read.place.root, read.git, read.config.phases)
         task = view.first_ready(now)
     found = view.next_task(now, task, who if claim else "", changed=claim and bool(task))
     output.product(view.next_text(found), found, following=_after_next(found, claimed=claim))
+
+
+def _claim(read: Reading, task: str, who: str) -> bool:
+    """Take `task`; False where somebody else has it, also a leader who was about to start it."""
+    if not claiming.claim(read.git, task, who, platform.node(), SystemClock().now()):
+        return False
+    if not view.is_led(read.place.root, read.git, read.config.phases, task):
+        return True
+    claiming.release(read.git, task)
+    return False
 
 
 def _after_next(found: view.NextTask, *, claimed: bool) -> list[Next]:

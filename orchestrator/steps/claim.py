@@ -88,6 +88,11 @@ def _parse(record: str) -> Claim:
     return Claim(task, facts.get("Who", ""), facts.get("Host", ""), facts.get("When", ""))
 
 
+def is_claimed(git: Git, task: str) -> bool:
+    """Whether somebody has claimed `task` by now."""
+    return resolve(git, f"{ROOT}/{task}") is not None
+
+
 def claimed(git: Git) -> set[str]:
     """Return the tasks that somebody has claimed: a leader starts neither them nor what meets their files."""
     return set(claims(git))

@@ -18,12 +18,12 @@ from orchestrator.failure import Failure
 from orchestrator.models.spent import Paid
 from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, Fate
-from orchestrator.repo.git import Git
 from orchestrator.repo.guard import describe
 from orchestrator.repo.slots import Hidden
 from orchestrator.repo.snapshot import Mark, footing, look, take
-from orchestrator.repo.trees import entries
 from orchestrator.repo.worktrees import UnwantedError, remove_tree
+from orchestrator.steps import claim
+from orchestrator.steps.named import named_files
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import prepare
 from orchestrator.workspace import boot_id, write_whole
@@ -142,6 +142,10 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
     reads = tuple(file.path for file in (*order.spec.reads, *order.spec.files))
     hidden = Hidden.of(order.hidden, reads)
     slot = project.worktrees.lend(order.name, order.base, hidden, lambda: not cancel.is_set())
+    # Who claims looks for the worktree after that: of the two, one sees the other.
+    if claim.is_claimed(project.git, order.task):
+        project.worktrees.remove(order.name)
+        raise UnwantedError
     named = {file.path for file in order.spec.files}
     config = project.config
     if config.setup or config.copy or config.link:
@@ -198,7 +202,7 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
         spec=(folder / _SPEC).read_text(encoding="utf-8"),
         spec_path=folder / _SPEC,
         result_path=folder / _RESULT,
-        files=expand(project.git, order.base, order.spec),
+        files=named_files(project.git, order.base, order.spec),
         worktree=worktree,
         logs=folder,
         token=f"{project.token}{order.task}/{order.number}",
@@ -207,18 +211,6 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
         model=order.spec.model,
         effort=order.spec.effort,
     )
-
-
-def expand(git: Git, base: str, spec: Spec) -> tuple[str, ...]:
-    """Return the files a spec names: globs and folders as the base has them, plain names as they are."""
-    existing = entries(git, base) if any(policy.is_glob(file.path) for file in spec.files) else {}
-    found: dict[str, None] = {}
-    for file in spec.files:
-        if policy.is_glob(file.path):
-            found |= dict.fromkeys(path for path in existing if policy.covers([file.path], path))
-        else:
-            found[file.path] = None
-    return tuple(found)
 
 
 def _write_answer(folder: Path, answer: Answer) -> None:

@@ -94,6 +94,15 @@ def board(root: Path, git: Git, phases: tuple[str, ...]) -> Board:
     return Board(plan, standing, phase, taken, known.gate)
 
 
+def is_led(root: Path, git: Git, phases: tuple[str, ...], task: str) -> bool:
+    """Whether a leader is at work on `task`, or has been by now."""
+    # In this order: an attempt is recorded before its worktree goes.
+    if task in at_work(Folders(root).worktrees):
+        return True
+    standing = board(root, git, phases).standing
+    return task in standing.waiting or standing.settled(task)
+
+
 def _finished(git: Git, known: Ledger, plan: Plan) -> frozenset[str]:
     """Return the tasks whose last attempt is finished and waits to be landed."""
     attempts = load(git)
