@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
-from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import GitError
 
 KEEP = b"orchestrator\n"  # what a .keep of ours says: no git may drop a pack before refs point into it
@@ -34,10 +33,9 @@ class PackError(GitError):
     """A pack that the disk did not take."""
 
     def __init__(self, folder: Path, error: OSError) -> None:
-        said = error.strerror or str(error)
-        hint = "free some space, or make the folder writable, and run again: nothing was lost"
-        OrchestratorError.__init__(self, f"cannot write into {folder}: {said}", hint=hint, code=Exit.FAILED)
-        self.status, self.stderr = 1, said
+        super().__init__("index-pack", 1, error.strerror or str(error))
+        self.message = f"cannot write into {folder}: {self.stderr}"
+        self.hint = "free some space, or make the folder writable, and run again: nothing was lost"
 
 
 @dataclass(frozen=True, slots=True)
