@@ -155,8 +155,8 @@ def _state(chapter: Chapter, happened: Happened, phase: str, *, checkpoint: bool
     if checkpoint:
         state = state.with_field("Last checkpoint", stamp(chapter.now))
     state = state.with_phase_rows(_rows(chapter, phase))
-    state = state.with_progress(_progress(chapter, phase), lambda item: _is_ours(chapter, item))
     state = state.with_blocking(chapter.blocked, lambda issue: _is_issue_of_ours(chapter, issue))
+    state = state.with_progress(_progress(chapter, phase), lambda item: _is_ours(chapter, item))
     decided = [
         f"{stamp(chapter.now)}: {one_line(line)} (`{happened.landed or happened.slug}`)" for line in happened.decisions
     ]
