@@ -283,3 +283,37 @@ def test_of_many_that_changed_a_file_in_other_places_each_lands(repo: Repo) -> N
     assert repo.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/orchestrator/attempts").split("\n") == [
         f"{task}/1" for task in tasks
     ]
+
+
+SHARED = """
+[[attempt]]
+task = "z"
+write = {"z.txt" = "z"}
+[[attempt]]
+task = "a"
+sleep = 0.3
+write = {"FIRST" = "1\\n"}
+[[attempt]]
+task = "b"
+sleep = 0.3
+write = {"SECOND" = "2\\n"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("src/foo/bar.py", "src/foo"), ("src/foo", "src/foo/bar.py"), ("src/Readme.md", "src/README.md")],
+)
+def test_of_a_batch_none_takes_anothers_place(repo: Repo, first: str, second: str) -> None:
+    for task in ("a", "b"):
+        repo.spec(task, "src/ (shared)")
+    repo.spec("z", "z.txt")
+    repo.task("z: do z", "a: do a", "b: do b")
+    more = "[limits]\nattempts = 1\n"
+    repo.config(SHARED.replace("FIRST", first).replace("SECOND", second), verify="sleep 1", more=more)
+    repo.commit("a project")
+    repo.run("run", code=None)
+    landed = [task for task in repo.landed() if task != "z"]
+    assert len(landed) == 1
+    assert repo.git("ls-files", "src") == {"a": first, "b": second}[landed[0]]
+    assert len(list((repo.root / "specs").glob("[ab].result.md"))) == 2

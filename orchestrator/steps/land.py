@@ -21,7 +21,7 @@ from orchestrator.steps.asking import NoAnswer
 from orchestrator.steps.chapter import Chapter, Happened, Page, write
 from orchestrator.steps.message import Facts, landing_message
 from orchestrator.steps.opening import open_chapter
-from orchestrator.steps.overlay import Overlay, overlay
+from orchestrator.steps.overlay import Overlay, Places, overlay
 from orchestrator.steps.project import Project
 from orchestrator.steps.resolve import resolve, resolving
 from orchestrator.steps.results import result_document, summaries
@@ -268,12 +268,13 @@ def _fitting(
     tip = entries(project.git, now.commit, paths) if paths else {}
     fitting: list[tuple[Attempt, tuple[Change, ...]]] = []
     merged: set[str] = set()  # what stands there has no name in git yet, and may fail
+    places = Places()
     for attempt in fresh:
         if not merged.isdisjoint(change.path for change in changed[attempt.ref]):
             continue
         laid = overlay(project.git, changed[attempt.ref], tip, project.folders.scratch)
         refused = _refuse(project, now, attempt, changed[attempt.ref])
-        if refused is None and fitting and _leans_on_others(laid):
+        if refused is None and fitting and (_leans_on_others(laid) or places.taken(laid.changes)):
             continue  # what it meets may yet fail: it is looked at again once the others have landed
         if refused is None and laid.conflicts and resolving(project, attempt):
             outcome.unsettled.append((attempt, ""))
@@ -284,6 +285,7 @@ def _fitting(
             outcome.returned.append(send_back(project, attempt, *refused))
             continue
         fitting.append((attempt, laid.changes))
+        places.take(laid.changes)
         merged |= {change.path for change in laid.changes if isinstance(change.blob, bytes)}
         tip |= {change.path: Entry(change.mode, str(change.blob)) for change in laid.changes}
     return fitting

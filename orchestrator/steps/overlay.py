@@ -1,7 +1,7 @@
 """Overlay: an attempt's changed paths put on top of a newer tree, in the object database, without a checkout."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,37 @@ class Overlay:
 
     changes: tuple[Change, ...]
     conflicts: tuple[str, ...]
+
+
+class Places:
+    """Where the attempts of one batch put files: none may put a folder there, nor the same name in another case."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}
+        self._folders: set[str] = set()
+
+    def taken(self, changes: Iterable[Change]) -> bool:
+        """Whether a file of `changes` would take the place of one that is there, or of a folder of it."""
+        return any(self._is_taken(change.path) for change in changes if change.mode != GONE)
+
+    def _is_taken(self, path: str) -> bool:
+        name, *folders = _upwards(path)
+        return self._files.get(name, path) != path or name in self._folders or any(map(self._files.get, folders))
+
+    def take(self, changes: Iterable[Change]) -> None:
+        """Have the files of `changes` there, too."""
+        for path in (change.path for change in changes if change.mode != GONE):
+            name, *folders = _upwards(path)
+            self._files[name] = path
+            self._folders.update(folders)
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Yield a path and the folders it is in, from the inside out, as a disk sees them to which case means nothing."""
+    folded = path.casefold()
+    while folded:
+        yield folded
+        folded = folded.rpartition("/")[0]
 
 
 def overlay(git: Git, changes: Sequence[Change], tip: Mapping[str, Entry], scratch: Path) -> Overlay:
