@@ -120,6 +120,25 @@ class TestLimits:
         assert (ended.cause, ended.stdout) == (Cause.IDLE, "1\n2\n3\n4\n")
         assert ended.seconds > 0.8
 
+    @pytest.mark.parametrize("limits", [Limits(1.5, None), Limits(20, 1.0)])
+    def test_a_standstill_of_ours_is_held_against_nobody(self, limits: Limits, tmp_path: Path) -> None:
+        """As after Ctrl-Z: the child ends in time, or speaks all the while, and is heard before it is judged."""
+        script = "for i in 1 2 3 4; do echo $i; sleep 0.25; done"
+        body = f"""
+            limits = Limits({limits.total}, {limits.idle})
+            ended = run(["sh", "-c", {script!r}], cwd=".", env=dict(os.environ), limits=limits, token="t",
+                        cancel=threading.Event())
+            print(ended.cause.name, ended.code, flush=True)
+        """
+        started = subprocess.Popen(
+            [sys.executable, "-c", program(body)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        time.sleep(0.7)
+        started.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        started.send_signal(signal.SIGCONT)
+        assert started.communicate(timeout=30)[0] == "EXIT 0\n"
+
     def test_cancel(self, tmp_path: Path) -> None:
         cancel = threading.Event()
         threading.Timer(0.2, cancel.set).start()

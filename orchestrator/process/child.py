@@ -166,7 +166,12 @@ def _refusal(command: str, cwd: Path, error: OSError) -> StartError:
 
 
 def _watch(pump: Pump, began: float, limits: Limits, cancel: threading.Event) -> Cause:
-    while not pump.exited():
+    while True:
+        pump.step(
+            0.0
+        )  # first of all: after a standstill of ours, what it said meanwhile, and its end, are not read yet
+        if pump.exited():
+            return Cause.EXIT
         now = time.monotonic()
         if cancel.is_set():
             return Cause.CANCELLED
@@ -175,7 +180,6 @@ def _watch(pump: Pump, began: float, limits: Limits, cancel: threading.Event) ->
         if limits.idle is not None and now - pump.last >= limits.idle:
             return Cause.IDLE
         pump.step(pump.tick)
-    return Cause.EXIT
 
 
 def _wait(started: Run) -> int | None:
