@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,30 @@ def test_two_kills_in_one_attempt(project: Repo, fake: FakeAPI) -> None:
     project.run("run")
     assert tree(project) == twelve.TREE
     assert len(set(calls(fake))) == len(calls(fake))
+
+
+@pytest.mark.parametrize("way", ["moved", "copied"])
+def test_an_attempt_goes_on_where_its_repository_has_gone(project: Repo, fake: FakeAPI, way: str) -> None:
+    assert start(project, 9).wait(timeout=120) == -signal.SIGKILL
+    elsewhere = Repo(project.root.with_name("elsewhere"), env=project.env)
+    if way == "moved":
+        shutil.move(project.root, elsewhere.root)
+    else:
+        shutil.copytree(project.root, elsewhere.root, symlinks=True)
+    assert "t/1 can go on where it was stopped" in elsewhere.run("run").err
+    assert tree(elsewhere) == twelve.TREE
+    assert len(set(calls(fake))) == len(calls(fake))
+    assert elsewhere.git("worktree", "list", "--porcelain").count("worktree ") == 1
+
+
+def test_a_kept_file_with_carriage_returns_is_held_against_no_attempt_that_goes_on(project: Repo) -> None:
+    project.write("docs/old.txt", b"one\r\ntwo\r\n")
+    project.commit("as it was")
+    project.write(".gitattributes", "* text=auto\n")
+    project.commit("attributes")
+    assert start(project, 9).wait(timeout=120) == -signal.SIGKILL
+    project.run("run")
+    assert tree(project) == twelve.TREE
 
 
 def test_an_attempt_goes_on_whatever_its_task_is_called(project: Repo, fake: FakeAPI) -> None:

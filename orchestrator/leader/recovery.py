@@ -45,6 +45,7 @@ def recover(project: Project, seen: Seen | None = None) -> Findings:
     settled = project.checkout.settle()
     if settled:
         found.notes.append(settled)
+    project.worktrees.follow()
     _worktrees(project, found)
     project.worktrees.close()
     drop_unfit(project)

@@ -28,6 +28,7 @@ _SPARSELY = (
     *("-c", "sparse.expectFilesOutsideOfPatterns=true"),
 )
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt ends in a dash and one
+_DEPTH = 2  # folders below the repository's top in which worktrees are
 _TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
 _DEEP = 100
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
@@ -227,7 +228,23 @@ class Worktrees:
         if target is None:
             # Killed before git wrote where it leads, or a power cut emptied that file: git's own prune drops both.
             return True
-        return self.home in target.parents and not target.exists()
+        return self._was_ours(target) and not target.exists()
+
+    def follow(self) -> None:
+        """Have git find the worktrees again where the repository was moved, or copied, with them."""
+        with self.lock:
+            for admin in self._admins():
+                target = _target(admin)
+                if target is None or target.parent == self.home or not self._was_ours(target):
+                    continue
+                pointer = self.home / target.name / ".git"
+                if pointer.is_file() and self.admin(target.name) is None:
+                    write_whole(admin / "gitdir", os.fsencode(pointer) + b"\n")
+                    write_whole(pointer, self.pointer(target.name))
+
+    def _was_ours(self, target: Path) -> bool:
+        """Whether a worktree at `target` is one of these, here or where the repository was before."""
+        return target.parts[-_DEPTH - 1 : -1] == self.home.parts[-_DEPTH:]
 
     def _admins(self) -> list[Path]:
         folder = self.place.git_dir / "worktrees"
