@@ -43,6 +43,19 @@ def test_another_clone_goes_on_where_the_first_one_stood(repo: Repo, tmp_path: P
     assert "COMPLETE" in other.read("workflow-state.md")
 
 
+def test_attempts_here_are_counted_on_from_those_that_a_spec_tells_of(repo: Repo) -> None:
+    """The others were made in another clone, and went no further than their account."""
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    told = "The program writes this section.\n\n### Attempt 1 did not land: deterministic\n\nIt was wrong elsewhere.\n"
+    repo.write("specs/a.md", repo.read("specs/a.md") + f"\n## What earlier attempts ran into\n\n{told}")
+    repo.shell_agent('[ "$ORCHESTRATOR_ATTEMPT" != 2 ] || { echo wrong here; exit 1; }; echo new > "$1"')
+    repo.commit("a project")
+    repo.run("run")
+    assert "Attempt: 3" in repo.git("log", "-1", "--format=%B", "--grep=^Task: a")
+    assert "wrong here" in (repo.root / ".orchestrator/attempts/a/3/spec.md").read_text()
+
+
 def test_everything_of_ours_outside_git_may_be_deleted(repo: Repo) -> None:
     two_phases(repo)
     repo.write("ok", "")

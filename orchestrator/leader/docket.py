@@ -42,8 +42,10 @@ class Docket:
         return sorted(found, key=lambda each: self.now.plan.order[each[0]])
 
     def number(self, task: str) -> int:
-        """Return the number of the next attempt at `task`."""
-        return max(self.register.highest(task), self.now.ledger.reopened.get(task, 0)) + 1
+        """Return the number of the next attempt at `task`: higher than all here, and than those its spec tells of."""
+        spec = self.now.plan.specs.get(task)
+        elsewhere = learnt(spec) if spec else ()
+        return max(self.register.highest(task), self.now.ledger.reopened.get(task, 0), *elsewhere) + 1
 
     def told(self, task: str) -> list[Attempt]:
         """Return the earlier attempts whose account the next one should read, and its spec does not give."""
