@@ -1,5 +1,6 @@
 """What is allowed and when: the paths a spec covers, those only a person may touch, when a checkpoint is due. Pure."""
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,12 @@ def covers(patterns: Sequence[str], path: str) -> bool:
 def is_glob(pattern: str) -> bool:
     """Whether `pattern` stands for more than the one file it names."""
     return pattern.endswith("/") or any(char in pattern for char in "*?[")
+
+
+def fixed(pattern: str) -> str:
+    """Return the folder that all of what `pattern` covers is in, as far as the pattern says; empty for the top."""
+    folders = pattern.split("/")[:-1]
+    return "/".join(itertools.takewhile(lambda folder: not is_glob(folder), folders))
 
 
 @lru_cache(maxsize=4096)

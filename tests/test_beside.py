@@ -134,12 +134,15 @@ def test_their_configuration_in_the_middle_of_a_run_stays_and_costs_nobody_an_at
         repo.git("remote", "add", "origin", "git@example.org:a/b.git")
         repo.git("config", "user.email", "other@example.org")
         repo.git("config", "alias.co", "checkout")
+        repo.git("config", "remote.origin.gh-resolved", "base")
+        repo.git("config", "gui.wmstate", "normal")
         repo.git("gc", "-q")
         repo.write(".git/info/exclude", "mine\n")
 
     while_running(repo, act)
     assert repo.git("config", "remote.origin.url") == "git@example.org:a/b.git"
     assert repo.git("config", "alias.co") == "checkout"
+    assert repo.git("config", "remote.origin.gh-resolved") == "base"
     assert repo.read(".git/info/exclude") == "mine\n"
     assert "| 2 |" not in repo.read("specs/a.result.md")
 

@@ -122,3 +122,36 @@ def test_a_repository_that_setup_brings_is_held_against_no_attempt(repo: Repo, l
     repo.run("run")
     assert repo.landed() == ["a"]
     assert "| 2 |" not in repo.read("specs/a.result.md")
+
+
+def test_a_line_of_a_file_with_carriage_returns_is_a_line(repo: Repo) -> None:
+    """Committed as they are before `text=auto`, git leaves them: so does a landing, of two attempts at one file, too."""
+    repo.write("src/old.txt", "".join(f"line {number}\r\n" for number in range(30)).encode())
+    repo.commit("as it was")
+    repo.write(".gitattributes", "* text=auto\n")
+    for task in ("a", "b"):
+        repo.spec(task, "src/ (shared)")
+    repo.task("a: do a", "b: do b")
+    change = {"a": "s/line 3\\r/three\\r/", "b": "s/line 27\\r/more\\r/"}
+    script = "\n".join(
+        f'if [ "$ORCHESTRATOR_TASK" = {task} ]; then sed -i "{edit}" src/old.txt; fi' for task, edit in change.items()
+    )
+    repo.shell_agent(script)
+    repo.commit("a project")
+    repo.run("run")
+    assert repo.git("status", "--porcelain") == ""
+    for task in ("a", "b"):
+        commit = repo.git("log", "-1", "--format=%H", f"--grep=^Task: {task}").strip()
+        assert repo.git("show", "--format=", "--numstat", commit, "--", "src/old.txt").split()[:2] == ["1", "1"]
+
+
+def test_what_a_spec_asks_for_is_taken_from_a_folder_that_git_ignores(repo: Repo) -> None:
+    repo.write(".gitignore", "gen/\n*.o\n")
+    land(repo, "mkdir -p gen/deep src; echo 1 > gen/deep/out.txt; echo 2 > src/a.c; echo 3 > src/a.o", "gen/**", "src/")
+    assert repo.git("ls-files", "gen", "src").split() == ["gen/deep/out.txt", "src/a.c"]
+
+
+def test_a_repository_in_a_folder_that_git_ignores_is_held_against_nobody(repo: Repo) -> None:
+    repo.write(".gitignore", "build/\n")
+    land(repo, "git init -q build/_deps/lib; echo x > build/_deps/lib/x; mkdir -p src; echo 1 > src/a")
+    assert repo.git("ls-files", "src", "build").split() == ["src/a"]

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from orchestrator.repo.commits import Draft, build, build_all, writing
 from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.hashing import quoted
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.packs import difference
-from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, SYMLINK, Change, blobs, quoted
+from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, SYMLINK, Change, blobs
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 REF = "refs/heads/made"

@@ -13,9 +13,10 @@ from harness import Repo
 from orchestrator.repo import snapshot
 from orchestrator.repo.commits import Draft, build
 from orchestrator.repo.git import Git
+from orchestrator.repo.hashing import blob_id
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.standby import Found
-from orchestrator.repo.trees import REGULAR, Change, blob_id, blobs, children, entries
+from orchestrator.repo.trees import REGULAR, Change, blobs, children, entries
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 

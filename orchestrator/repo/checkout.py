@@ -22,7 +22,7 @@ from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.obstacles import blocking, same_as, unasked
-from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
+from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
 from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
 from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences, entries
@@ -72,7 +72,8 @@ class Checkout:
         """Return the branch's commit, which is also what is checked out.
 
         Raises:
-            OrchestratorError: another branch is checked out now; to land here would write over it.
+            NotNowError: another branch is checked out now, and to land here would write over it; or a merge, a revert
+                or the like is not committed yet, and what it brings would pass for a person's edit.
         """
         try:
             here = head(self.git)
@@ -86,6 +87,9 @@ class Checkout:
                 hint=f"{back}orchestrator run",
                 code=Exit.PRECONDITION,
             )
+        begun = unfinished(self.git, self.place.git_dir)
+        if begun:
+            raise NotNowError(begun[0], hint=begun[1], code=Exit.PRECONDITION)
         return here.commit
 
     def advance(self, old: str, new: str, reason: str, taken: Sequence[str] = ()) -> None:
@@ -151,7 +155,7 @@ class Checkout:
             if taken:
                 private.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=joined(taken))
             # Asked first: what is half-written could not be told from what a person did.
-            self._ask(private, old, new)
+            self._ask(private, old, new, changes)
         except GitError as error:
             self._refuse_or_take(private, old, new, taken, changes, error)
             return
@@ -162,7 +166,7 @@ class Checkout:
                 self.settle()
             raise
 
-    def _ask(self, private: Git, old: str, new: str) -> None:
+    def _ask(self, private: Git, old: str, new: str, changes: Sequence[Change]) -> None:
         """Ask git whether it can bring the files from `old` to `new`.
 
         Raises:
@@ -172,6 +176,12 @@ class Checkout:
             private.read_tree("-n", "-m", "-u", old, new)
         except GitError:
             self._refresh(private)
+            # Of another length, for its line ends, a file passes for changed until git is told to look into it.
+            touched = {change.path for change in changes}.intersection(
+                private.records("diff-files", "--name-only", "-z")
+            )
+            alike = same_as(self.git, self.place.root, old, sorted(touched))
+            private.run("update-index", "-z", "--stdin", stdin=joined(alike))
             private.read_tree("-n", "-m", "-u", old, new)
 
     def _refuse_or_take(

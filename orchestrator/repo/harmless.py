@@ -14,7 +14,7 @@ _HARMLESS = re.compile(
     r"core\.(logallrefupdates|safecrlf|sparsecheckout|sparsecheckoutcone|abbrev|quotepath|untrackedcache|compression"
     r"|bigfilethreshold)|extensions\.worktreeconfig|(user|author|committer)\..*|init\.defaultbranch"
     r"|branch\.(?!.*\.(mergeoptions|remote|pushremote)$).*"
-    r"|remote\..*\.(fetch|push|tagopt|prune|prunetags|mirror|skipdefaultupdate|skipfetchall)"
+    r"|remote\..*\.(fetch|push|tagopt|prune|prunetags|mirror|skipdefaultupdate|skipfetchall|gh-resolved)|gui\..*"
     r"|push\.(default|followtags|autosetupremote|negotiate|useforceifincludes)|pull\.(rebase|ff)|fetch\.(?!bundle).*"
     r"|gc\.(auto|autodetach|autopacklimit|bigpackthreshold|cruftpacks|packrefs|writecommitgraph|aggressive(depth|window))"
     r"|maintenance\..*|pack\..*|index\..*|feature\..*|color\..*|column\..*|advice\..*|status\..*|log\.(?!showsignature).*"

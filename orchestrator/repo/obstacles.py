@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.repo.git import Git
-from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, Change, blob_ids, entries
+from orchestrator.repo.hashing import blob_ids
+from orchestrator.repo.snapshot import keeps_modes, kept_mode
+from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, Change, Entry, entries
 
 
 def unasked(git: Git, root: Path, changes: Sequence[Change], taken: Collection[str]) -> list[str]:
@@ -90,8 +92,9 @@ def _unseen(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
 
 def holding(git: Git, root: Path, wanted: dict[str, tuple[str, str]]) -> list[str]:
     """Return those paths of `wanted` (to mode and blob id) at which the files hold just that."""
-    files = [path for path, (mode, _) in wanted.items() if _is_plain(root / path) and mode == mode_of(root / path)]
-    ids = blob_ids(git, files, keep=False)
+    known = {path: Entry(*facts) for path, facts in wanted.items()}
+    files = [path for path, entry in known.items() if _is_plain(root / path) and _may_be(git, root / path, entry)]
+    ids = blob_ids(git, files, known, keep=False)
     return [path for path, blob in zip(files, ids, strict=True) if wanted[path][1] == blob]
 
 
@@ -99,6 +102,11 @@ def same_as(git: Git, root: Path, commit: str, paths: Sequence[str]) -> list[str
     """Return those of `paths` whose files hold what `commit` has there: nothing of them can be lost."""
     there = entries(git, commit, paths) if paths else {}
     return holding(git, root, {path: (there[path].mode, there[path].blob) for path in paths if path in there})
+
+
+def _may_be(git: Git, path: Path, entry: Entry) -> bool:
+    mode = mode_of(path)
+    return entry.mode == (mode if keeps_modes(git) else kept_mode(mode, entry))
 
 
 def mode_of(path: Path) -> str:

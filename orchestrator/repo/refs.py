@@ -14,6 +14,12 @@ from orchestrator.workspace import sync_folder
 OURS = "refs/orchestrator"
 _LONGEST = 100  # bytes of a ref's file: an id has 64 at most
 _SAME_TIME = 0.1  # seconds within which two changes may bear one time
+_BEGUN = {
+    "MERGE_HEAD": "merge",
+    "REVERT_HEAD": "revert",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "rebase-apply/applying": "am",
+}
 ZERO = "0" * 40  # a ref that is not there; never handed to git, whose ids may be longer
 
 
@@ -57,6 +63,19 @@ def _detached(git_dir: Path) -> tuple[str, str]:
     if (git_dir / "BISECT_LOG").exists():
         return "a bisect is not finished", "git bisect reset"
     return "HEAD is detached", "git switch -c NAME   # or: git switch main"
+
+
+def unfinished(git: Git, git_dir: Path) -> tuple[str, str] | None:
+    """Return what a person began with git and has not committed, and what ends it; None where there is nothing."""
+    for file, verb in _BEGUN.items():
+        if (git_dir / file).exists():
+            return f"a git {verb} is not finished", f"git {verb} --continue   # or: git {verb} --abort"
+    # These two may be left from long ago.
+    if not any((git_dir / file).exists() for file in ("SQUASH_MSG", "MERGE_MSG")):
+        return None
+    if git.attempt("diff-index", "--cached", "--quiet", "HEAD", "--").returncode != 1:
+        return None
+    return "what git merged or picked is not committed", "git commit   # or, without it: git reset --merge"
 
 
 def checked_out(git: Git) -> str | None:

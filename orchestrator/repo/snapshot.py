@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.policy import covers
+from orchestrator.policy import covers, fixed, is_glob
 from orchestrator.repo.conversion import as_they_are
 from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.hashing import blob_id, blob_ids
 from orchestrator.repo.trees import (
     EXECUTABLE,
     GITLINK,
@@ -22,8 +23,6 @@ from orchestrator.repo.trees import (
     SYMLINK,
     Change,
     Entry,
-    blob_id,
-    blob_ids,
     entries,
     ignored,
 )
@@ -162,13 +161,14 @@ def take(
     suspects = [path for path in suspects if path not in unfit]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
     unwanted = ignored(inside, [path for path in suspects if path not in before and path not in named])
+    unwanted -= _asked_for(inside, unwanted, named) if unwanted else set()
     wanted = {path: sight.files[path] for path in suspects if path not in unwanted}
     contents = _contents(git, worktree, base, wanted, sight)
     rest = {path: facts for path, facts in wanted.items() if path not in contents}
-    found, refused = _hashed(inside, worktree, rest) if rest else ({}, {})
+    found, refused = _hashed(inside, worktree, rest, before) if rest else ({}, {})
     found |= {path: Entry(_mode(wanted[path]), blob_id(data, like=base)) for path, data in contents.items()}
     if not keeps_modes(git):
-        found = {path: Entry(_kept_mode(entry, before.get(path)), entry.blob) for path, entry in found.items()}
+        found = {path: Entry(kept_mode(entry.mode, before.get(path)), entry.blob) for path, entry in found.items()}
     changes = [
         Change(path, entry.mode, contents.get(path, entry.blob), before.get(path, Entry(GONE, "")))
         for path, entry in found.items()
@@ -179,8 +179,24 @@ def take(
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
     odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
+    skipped = ignored(inside, [_place(path) for path in odd]) if odd else set()
+    odd = {path: why for path, why in odd.items() if _place(path) not in skipped}
     oddities = {**odd, **{_shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
+
+
+def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str]) -> set[str]:
+    """Return those ignored files that are in a folder which git ignores and a spec asks for all the same."""
+    folders = {pattern: f"{folder}/" for pattern in named if is_glob(pattern) and (folder := fixed(pattern))}
+    passed_over = ignored(inside, sorted(set(folders.values())))
+    wide = [pattern for pattern, folder in folders.items() if folder in passed_over]
+    return {path for path in unwanted if covers(wide, path)}
+
+
+def _place(path: str) -> str:
+    """Return where an oddity is: of a nested repository, its folder."""
+    folder, _, name = path.rpartition("/")
+    return folder if folder and name.lower() == ".git" else path
 
 
 def _unfit(path: str) -> str:
@@ -227,19 +243,19 @@ def keeps_modes(git: Git) -> bool:
     return _MODES[key]
 
 
-def _kept_mode(entry: Entry, before: Entry | None) -> str:
+def kept_mode(mode: str, before: Entry | None) -> str:
     """Return the mode where the disk's own says nothing (`core.fileMode` is false)."""
-    if entry.mode not in {REGULAR, EXECUTABLE}:
-        return entry.mode
+    if mode not in {REGULAR, EXECUTABLE}:
+        return mode
     return before.mode if before and before.mode in {REGULAR, EXECUTABLE} else REGULAR
 
 
 def _hashed(
-    inside: Git, worktree: Path, files: Mapping[str, os.stat_result]
+    inside: Git, worktree: Path, files: Mapping[str, os.stat_result], before: Mapping[str, Entry]
 ) -> tuple[dict[str, Entry], dict[str, str]]:
     """Return each file as a tree entry, and the paths that git itself refuses to store, with its words."""
     regular = [path for path, facts in files.items() if stat.S_ISREG(facts.st_mode)]
-    blobs, refused = _stored(inside, worktree, regular)
+    blobs, refused = _stored(inside, worktree, regular, before)
     found = {path: Entry(_mode(files[path]), blob) for path, blob in blobs.items()}
     for path in files.keys() - set(regular):
         target = os.fsencode((worktree / path).readlink())
@@ -248,18 +264,20 @@ def _hashed(
     return found, refused
 
 
-def _stored(inside: Git, worktree: Path, paths: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def _stored(
+    inside: Git, worktree: Path, paths: list[str], before: Mapping[str, Entry]
+) -> tuple[dict[str, str], dict[str, str]]:
     for path in paths:
         if not os.access(worktree / path, os.R_OK):
             (worktree / path).chmod(stat.S_IRUSR | stat.S_IWUSR)
     try:
-        return dict(zip(paths, blob_ids(inside, paths), strict=True)), {}
+        return dict(zip(paths, blob_ids(inside, paths, before), strict=True)), {}
     except GitError:
         pass
     blobs, refused = {}, {}
     for path in paths:
         try:
-            blobs[path] = blob_ids(inside, [path])[0]
+            blobs[path] = blob_ids(inside, [path], before)[0]
         except GitError as error:
             # Kept as it is, without the filter that refused it, so that no work is lost; it never lands.
             blobs[path] = inside.run("hash-object", "-w", "--no-filters", "--", path).decode().strip()

@@ -17,7 +17,6 @@ _Value = TypeVar("_Value")
 REGULAR = "100644"
 EXECUTABLE = "100755"
 _FOLDER = "040000"
-_SHA1 = 40  # hexadecimal digits of an id
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MODE = rb"(?:40000|100644|100664|100755|120000|160000)"
 _BEFORE = re.compile(_MODE + rb"\Z")
@@ -264,26 +263,10 @@ def blobs(git: Git, names: Iterable[str]) -> dict[str, bytes]:
     return {name: blob.data for name, blob in found if blob and blob.kind == "blob"}
 
 
-def blob_id(content: bytes, like: str) -> str:
-    """Return the id that git gives `content`, by the hash that the id `like` was made with."""
-    import hashlib  # noqa: PLC0415 - 3 ms that the verbs which only read need not pay
-
-    sha = hashlib.sha1 if len(like) == _SHA1 else hashlib.sha256
-    return sha(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
-
-
-def blob_ids(git: Git, paths: list[str], *, keep: bool = True) -> list[str]:
-    """Return the ids of the files at `paths`, through the user's own filters; `keep` has git store what they hold."""
-    if not paths:
-        return []
-    listing = b"".join(quoted(path) + b"\n" for path in paths)
-    return git.run("hash-object", *["-w"] * keep, "--stdin-paths", stdin=listing).decode().split()
-
-
-def quoted(path: str) -> bytes:
-    """Return `path` as git reads it from a line, whatever is in it: a bare one may not start with a quotation mark."""
-    raw = os.fsencode(path)
-    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
+def checked_out(git: Git, path: str, entry: Entry) -> bytes:
+    """Return what git would write at `path` for `entry`, line ends and filters applied; its own bytes if those fail."""
+    filtered = git.attempt("cat-file", "--filters", f"--path={path}", entry.blob)
+    return filtered.stdout if filtered.returncode == 0 else blobs(git, [entry.blob])[entry.blob]
 
 
 def ignored(git: Git, paths: list[str]) -> set[str]:

@@ -2,12 +2,14 @@
 
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator import policy
 from orchestrator.repo.git import Git
-from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, SYMLINK, Change, Entry, blob_ids, entries
+from orchestrator.repo.hashing import blob_ids
+from orchestrator.repo.snapshot import keeps_modes, kept_mode
+from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, SYMLINK, Change, Entry, entries
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
 
 DOCUMENTS = (TODO, STATE, SPECS, CHECKPOINTS)
@@ -36,7 +38,7 @@ def as_changes(git: Git, root: Path, base: str, paths: Sequence[str]) -> tuple[C
     Folders (nested repositories, submodules) are left out: their content is not this repository's.
     """
     before = entries(git, base, paths) if paths else {}
-    found = {path: entry for path in paths if (entry := _entry(git, root, path)) is not None}
+    found = {path: entry for path in paths if (entry := _entry(git, root, path, before)) is not None}
     changes = [
         Change(path, now.mode, now.blob, before.get(path, Entry(GONE, "")))
         for path, now in found.items()
@@ -45,7 +47,7 @@ def as_changes(git: Git, root: Path, base: str, paths: Sequence[str]) -> tuple[C
     return tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path)))
 
 
-def _entry(git: Git, root: Path, path: str) -> Entry | None:
+def _entry(git: Git, root: Path, path: str, before: Mapping[str, Entry]) -> Entry | None:
     try:
         facts = (root / path).lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -57,4 +59,6 @@ def _entry(git: Git, root: Path, path: str) -> Entry | None:
     if not stat.S_ISREG(facts.st_mode):
         return None
     mode = EXECUTABLE if facts.st_mode & stat.S_IXUSR else REGULAR
-    return Entry(mode, blob_ids(git, [path])[0])
+    if not keeps_modes(git):
+        mode = kept_mode(mode, before.get(path))
+    return Entry(mode, blob_ids(git, [path], before)[0])

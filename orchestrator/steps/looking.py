@@ -63,6 +63,11 @@ def looking(folder: Path, env: Mapping[str, str]) -> Iterator[Look]:
 def _seen(records: list[str]) -> Seen:
     paths = {record[3:]: record[:2] for record in records}
     return Seen(
-        sorted(path for path, state in paths.items() if path.endswith(".md") and state != _IGNORED),
+        sorted(path for path, state in paths.items() if state != _IGNORED and _is_document(path)),
         [path for path in paths if path.endswith(TEMPORARY) and path.rpartition("/")[2].startswith(".")],
     )
+
+
+def _is_document(path: str) -> bool:
+    """Whether it may be one of ours: what an editor puts beside it while it is open is hidden."""
+    return path.endswith(".md") and not path.rpartition("/")[2].startswith(".")

@@ -7,7 +7,7 @@ from pathlib import Path
 from orchestrator import policy
 from orchestrator.documents.todo import Mark, Todo
 from orchestrator.repo.history import ledger
-from orchestrator.repo.trees import Entry, blobs, entries
+from orchestrator.repo.trees import Entry, checked_out, entries
 from orchestrator.steps.dirt import DOCUMENTS
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
@@ -70,7 +70,7 @@ def _wanted(project: Project, tip: str) -> dict[str, bytes]:
     for group in (TODO, STATE, SPECS, CHECKPOINTS):
         if not any(policy.covers([group], path) for path in found):
             found |= _before_deletion(project, tip, group)
-    contents = {path: _as_checked_out(project, path, entry) for path, entry in found.items()}
+    contents = {path: checked_out(project.git, path, entry) for path, entry in found.items()}
     if TODO in contents:
         contents[TODO] = _ticked(contents[TODO], set(ledger(project.git, tip).landed))
     return contents
@@ -99,11 +99,6 @@ def _before_deletion(project: Project, tip: str, group: str) -> dict[str, Entry]
         return {}
     found = _documents(project, f"{deletion}^")
     return {path: entry for path, entry in found.items() if policy.covers([group], path)}
-
-
-def _as_checked_out(project: Project, path: str, entry: Entry) -> bytes:
-    filtered = project.git.attempt("cat-file", "--filters", f"--path={path}", entry.blob)
-    return filtered.stdout if filtered.returncode == 0 else blobs(project.git, [entry.blob])[entry.blob]
 
 
 def _ticked(data: bytes, landed: set[str]) -> bytes:

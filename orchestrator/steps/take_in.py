@@ -1,5 +1,6 @@
 """A person's edits: taken onto the branch byte for byte under their own name, or refused with the line."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,12 @@ from orchestrator.plaintext import one_line
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.git import Git, joined
+from orchestrator.repo.hashing import blob_ids
 from orchestrator.repo.history import Ledger, ledger
-from orchestrator.repo.index_lock import NotNowError
+from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.obstacles import mode_of
-from orchestrator.repo.trees import GONE, REGULAR, Change, blob_ids, blobs, entries
+from orchestrator.repo.snapshot import keeps_modes, kept_mode
+from orchestrator.repo.trees import GONE, REGULAR, Change, blobs, checked_out, entries
 from orchestrator.steps.contradictions import (
     refuse_contradictions,
     refuse_early_completion,
@@ -70,7 +73,7 @@ def edits(project: Project, paths: Sequence[str] | None = None) -> Edits:
     paths = look(git).documents if paths is None else paths
     there = {path: data for path in paths if (data := read_own(project.place.root, path)) is not None}
     committed = entries(git, "HEAD", paths) if paths else {}
-    ids = dict(zip(there, blob_ids(git, list(there)), strict=True))
+    ids = dict(zip(there, blob_ids(git, list(there), committed), strict=True))
     changed = {path: blob for path, blob in ids.items() if path not in committed or committed[path].blob != blob}
     for path in changed:
         if read_own(project.place.root, path) != there[path]:
@@ -83,15 +86,21 @@ def restore_deleted(project: Project, found: Edits) -> list[str]:
     """Bring back documents whose files are gone: what the leader keeps is not un-decided by a missing file.
 
     A deleted spec is a person's decision, unless the whole plan went with it.
+
+    Raises:
+        NotNowError: the branch is not checked out any more: a `git switch` takes documents away, too.
     """
     wholesale = TODO in found.deleted
     back = [path for path in found.deleted if wholesale or not _is_spec(path)]
-    contents = blobs(project.git, [f"HEAD:{path}" for path in back])
-    for path in back:
-        write_durably(project.place.root / path, contents[f"HEAD:{path}"])
-        project.say("restored", path=path)
-    if back:
-        unstage(project.git, back)
+    if not back:
+        return []
+    with index_lock(project.place):
+        there = entries(project.git, project.checkout.tip(), back)
+        for path, entry in there.items():
+            if not os.path.lexists(project.place.root / path):
+                write_durably(project.place.root / path, checked_out(project.git, path, entry))
+                project.say("restored", path=path)
+    unstage(project.git, back)
     return back
 
 
@@ -120,11 +129,13 @@ def take_in(project: Project, paths: Sequence[str] | None = None) -> str | None:
 
 def _taken(project: Project, paths: Sequence[str] | None) -> str | None:
     found = edits(project, paths)
+    if not found.written and not found.deleted:
+        return None
+    old = project.checkout.tip()
     back = restore_deleted(project, found)
     gone = [path for path in found.deleted if path not in back]
     if not found.written and not gone:
         return None
-    old = project.checkout.tip()
     by_hand, workflow, phase = _check(project, old, found)
     paths = [*found.written, *gone]
     modes = _modes(project, list(found.ids))
@@ -212,11 +223,10 @@ def _not_in(git: Git, commit: str, ticks: Sequence[str]) -> list[str]:
 
 def _modes(project: Project, paths: Sequence[str]) -> dict[str, str]:
     """Return the mode of each file as git sees it: where it may not go by the disk, as it was."""
-    said = project.git.attempt("config", "--type=bool", "--default=true", "core.fileMode").stdout.strip()
-    if said == b"true":
+    if keeps_modes(project.git):
         return {path: mode_of(project.place.root / path) for path in paths}
     before = entries(project.git, "HEAD", paths)
-    return {path: before[path].mode if path in before else REGULAR for path in paths}
+    return {path: kept_mode(REGULAR, before.get(path)) for path in paths}
 
 
 def unstage(git: Git, paths: Sequence[str]) -> None:

@@ -1,0 +1,138 @@
+"""A person is in the middle of a merge, revert, squash or switch: nothing of it passes for an edit, or is written over."""
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from harness import Repo
+from test_edits import while_running
+
+
+def project(repo: Repo, *tasks: str, command: str = 'for f; do echo work >> "$f"; done') -> None:
+    repo.task(*(f"{task}: do {task}" for task in tasks))
+    for task in tasks:
+        repo.spec(task, f"{task}.txt")
+    repo.write("mine.txt", "1\n")
+    repo.shell_agent(command)
+    repo.commit("a project")
+    repo.run("checkpoint", "-m", "the plan")
+
+
+def elsewhere(repo: Repo, folder: Path) -> None:
+    """Land c in another clone, and commit something here."""
+    subprocess.run(["git", "clone", "-q", str(repo.root), str(folder)], env=repo.env, check=True)
+    other = Repo(folder, env=repo.env)
+    other.write("c.txt", "done elsewhere\n")
+    other.run("task", "done", "c", "--as", "bob")
+    repo.write("mine.txt", "2\n")
+    repo.commit("mine")
+    repo.git("fetch", "-q", str(folder), "main")
+
+
+def switch(repo: Repo) -> None:
+    repo.git("switch", "-q", "old")
+
+
+UNDER_WAY = {
+    "merge": (["merge", "--no-commit", "FETCH_HEAD"], "a git merge is not finished", "git merge --continue"),
+    "squash": (["merge", "--squash", "FETCH_HEAD"], "what git merged or picked is not committed", "git commit"),
+    "cherry-pick": (["cherry-pick", "-n", "FETCH_HEAD"], "what git merged or picked is not committed", "git commit"),
+}
+
+
+@pytest.mark.parametrize("name", UNDER_WAY)
+def test_what_is_merged_and_not_committed_is_no_edit(repo: Repo, tmp_path: Path, name: str) -> None:
+    command, why, hint = UNDER_WAY[name]
+    project(repo, "a", "c")
+    elsewhere(repo, tmp_path / "clone")
+    repo.git(*command)
+    before, tip = repo.git("status", "--porcelain"), repo.git("rev-parse", "HEAD")
+    said = repo.run("run", code=5)
+    assert f"error: {why}\nhint: {hint}" in said.err
+    assert (repo.git("status", "--porcelain"), repo.git("rev-parse", "HEAD")) == (before, tip)
+    repo.git("reset", "-q", "--hard")
+    repo.run("run")
+    assert sorted(repo.landed()) == ["a", "c"]
+    assert repo.git("log", "-1", "--format=%an", "--grep=^Task: c").strip() == "sh"
+    assert repo.read("c.txt") == "work\n"
+
+
+def test_a_conflict_is_called_what_it_is(repo: Repo, tmp_path: Path) -> None:
+    project(repo, "a", "c")
+    elsewhere(repo, tmp_path / "clone")
+    repo.write("c.txt", "mine\n")
+    repo.commit("mine, too")
+    subprocess.run(["git", "merge", "FETCH_HEAD"], cwd=repo.root, env=repo.env, check=False, capture_output=True)
+    assert "AA c.txt" in repo.git("status", "--porcelain")
+    assert "error: a git merge is not finished" in repo.run("run", code=5).err
+    repo.git("merge", "--abort")
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_revert_that_is_looked_at_stays_as_it_is(repo: Repo) -> None:
+    project(repo, "a", "b")
+    repo.spec("b", "b.txt", more="**Agent**: person\n")
+    repo.commit("b is mine")
+    repo.run("run", code=3)
+    repo.git("revert", "-n", repo.git("log", "-1", "--format=%h", "--grep=^Task: a").strip())
+    before = repo.git("status", "--porcelain")
+    assert "D  specs/a.result.md" in before
+    assert "error: a git revert is not finished" in repo.run("run", code=5).err
+    assert repo.git("status", "--porcelain") == before
+
+
+def test_a_merge_beside_a_run_is_waited_for(repo: Repo, tmp_path: Path) -> None:
+    project(repo, "a", "c", command='sleep 2; for f; do echo work >> "$f"; done')
+    repo.spec("c", "c.txt", more="**Agent**: person\n")
+    repo.commit("c is somebody's")
+    elsewhere(repo, tmp_path / "clone")
+
+    def act() -> None:
+        repo.git("merge", "--no-commit", "FETCH_HEAD")
+        time.sleep(2.5)
+        repo.git("commit", "-q", "--no-edit")
+
+    said = while_running(repo, act)
+    assert "waiting for you: a git merge is not finished" in said
+    assert sorted(repo.landed()) == ["a", "c"]
+    assert repo.git("log", "--merges", "--format=%s").startswith("Merge")
+
+
+def test_a_switch_that_takes_its_time_finds_its_branch_as_it_was(repo: Repo) -> None:
+    repo.git("config", "filter.slow.smudge", "sleep 2; cat")
+    repo.git("config", "filter.slow.clean", "cat")
+    repo.write("first", "x\n")
+    repo.commit("the first")
+    repo.git("switch", "-q", "-c", "old")
+    repo.write(".gitattributes", "*.bin filter=slow\n")
+    repo.write("large.bin", "large\n")
+    repo.commit("large")
+    repo.git("switch", "-q", "main")
+    project(repo, "a", command='sleep 1; for f; do echo work >> "$f"; done')
+    while_running(repo, lambda: switch(repo), code=5)
+    assert repo.git("status", "--porcelain", "--untracked-files=all") == ""
+    repo.git("switch", "-q", "main")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
+def test_documents_that_go_on_another_branch_are_not_brought_back(repo: Repo) -> None:
+    project(repo, "a", command='sleep 1; for f; do echo work >> "$f"; done')
+
+    def act() -> None:
+        repo.git("switch", "-q", "-c", "without")
+        repo.git("rm", "-q", "-r", "TODO.md", "specs", "workflow-state.md", "checkpoints")
+        time.sleep(2)
+
+    while_running(repo, act, code=5)
+    assert "D  TODO.md" in repo.git("status", "--porcelain")
+
+
+def test_a_repository_that_was_moved_knows_its_landings(repo: Repo) -> None:
+    project(repo, "a", "b")
+    repo.run("run")
+    moved = Repo(repo.root.with_name("moved"), env=repo.env)
+    shutil.move(repo.root, moved.root)
+    assert "nothing to do" in moved.run("run").out
