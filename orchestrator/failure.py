@@ -18,7 +18,8 @@ class Failure(StrEnum):
         STALE: a person changed the spec while the attempt was running.
         INTERRUPTED: the leader stopped or was killed; nothing is held against the attempt.
         QUOTA: a limit of the account is reached: waited out, however long it takes, and held against nobody.
-        FATAL: the agent cannot be started at all.
+        FATAL: the agent cannot work at all, for want of a key, a model or its program: the run stops, nothing is held
+            against the attempt.
         UNDECIDED: only a person can say what is right: nobody else could merge it, or judge it.
     """
 
@@ -36,7 +37,7 @@ class Failure(StrEnum):
     @property
     def spends(self) -> bool:
         """Whether an attempt that ended so counts against `limits.attempts`."""
-        free = {Failure.TRANSIENT, Failure.STALE, Failure.INTERRUPTED, Failure.QUOTA}
+        free = {Failure.TRANSIENT, Failure.STALE, Failure.INTERRUPTED, Failure.QUOTA, Failure.FATAL}
         return self not in free
 
 
@@ -62,8 +63,6 @@ def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated
     """
     last = failures[-1]
     spent = sum(failure.spends for failure in failures)
-    if last is Failure.FATAL:
-        return Next.DEAD, "the agent cannot be started"
     if last is Failure.UNDECIDED:
         return Next.DEAD, "a person must decide"
     if last is Failure.TRANSIENT:
@@ -73,7 +72,7 @@ def what_next(failures: Sequence[Failure], limit: int, retries: int, *, repeated
         return Next.LATER, f"transient failure {row}"
     if last is Failure.QUOTA:
         return Next.LATER, "a limit of the account is reached"
-    if last in {Failure.STALE, Failure.INTERRUPTED}:
+    if last in {Failure.STALE, Failure.INTERRUPTED, Failure.FATAL}:
         return Next.AGAIN, last.value
     if spent >= limit:
         return Next.DEAD, f"{last.value} after {spent} of {limit} attempts"

@@ -462,6 +462,7 @@ def test_a_key_is_wanted_only_when_something_is_asked(tmp_path: Path) -> None:
     with pytest.raises(OrchestratorError, match="no key") as caught:
         models.ask(CALL, FOR, NEVER)
     assert (caught.value.code, "ANTHROPIC_API_KEY" in caught.value.hint) == (Exit.MISSING, True)
+    assert models.purse.spent.all.micros == 0
     assert door_of({"ANTHROPIC_AUTH_TOKEN": "t", "ANTHROPIC_BASE_URL": "http://x"}, SystemClock()).url == "http://x"
 
 

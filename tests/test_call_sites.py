@@ -93,7 +93,7 @@ def expected(name: str, fault: Fault, ever: bool) -> int:  # noqa: FBT001 - a ca
     """Return the exit code of the first run."""
     failure = CLASSES[fault][0] if fault in CLASSES else None
     if failure is Failure.FATAL:
-        return 1 if name == "worker" else 4
+        return 4
     if failure is Failure.QUOTA:
         return 3 if name in _PLANNER else 130 if ever else 0
     if not ever and (failure is not Failure.DETERMINISTIC or name == "worker"):

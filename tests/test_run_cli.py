@@ -192,6 +192,35 @@ def test_a_dry_run_works_before_anything_is_committed_and_while_a_leader_leads(r
         process.send_signal(signal.SIGINT)
 
 
+def test_an_agent_that_cannot_work_stops_the_run_and_is_held_against_no_task(repo: Repo) -> None:
+    """Its program is there, and not committed: an attempt has what is committed."""
+    two(repo)
+    repo.write("agent.sh", '#!/bin/sh\necho new > "$1"\n').chmod(0o755)
+    repo.write("orchestrator.toml", '[agents.mine]\ncommand = ["./agent.sh", "{files}"]\n')
+    repo.git("add", "orchestrator.toml")
+    repo.git("commit", "-q", "-m", "an agent of our own")
+    said = repo.run("run", code=4)
+    assert "error: a/1 cannot be carried out: cannot start './agent.sh'" in said.err
+    assert "git add --chmod=+x ./agent.sh" in said.err
+    assert repo.run("dlq", "list").out == "no dead letters\n"
+    repo.git("add", "--chmod=+x", "agent.sh")
+    repo.git("commit", "-q", "-m", "the agent itself")
+    repo.run("run")
+    assert repo.landed() == ["a", "b"]
+
+
+def test_a_dry_run_says_who_leads_and_promises_nothing_then(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.shell_agent("sleep 30")
+    with running(repo) as process:
+        said = repo.run("run", "--dry-run")
+        assert f"problem process {process.pid} leads already" in said.out
+        assert "next:" not in said.err
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+
+
 def test_until_stops_after_a_phase_and_refuses_what_is_none(repo: Repo) -> None:
     two(repo)
     repo.write("TODO.md", "## Planning\n\n- [ ] a: do a\n\n## Implementing\n\n- [ ] b: do b\n")

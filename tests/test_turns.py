@@ -142,6 +142,17 @@ def test_an_attempt_goes_on_whatever_its_task_is_called(project: Repo, fake: Fak
     assert attempts(project) == ["refs/orchestrator/attempts/spare_parts/1"]
 
 
+def test_a_key_that_is_refused_in_the_middle_costs_no_turn(project: Repo, fake: FakeAPI) -> None:
+    fake.fail(Fault.UNAUTHENTICATED, times=1, when=lambda _request: len(calls(fake)) > 5)
+    said = project.run("run", code=4)
+    assert "error: t/1 cannot be carried out: 401" in said.err
+    assert project.run("dlq", "list").out == "no dead letters\n"
+    project.run("run")
+    assert tree(project) == twelve.TREE
+    assert attempts(project) == ["refs/orchestrator/attempts/t/1"]
+    assert len(calls(fake)) == 13
+
+
 def hanging(fake: FakeAPI) -> None:
     """The model writes a file, then has a command run that does not end."""
     work = ToolUse("write", {"path": "src/a.txt", "content": "half\n"})

@@ -30,8 +30,9 @@ def refuse_missing(name: str, command: str, root: Path, env: Mapping[str, str]) 
     if not command:
         raise OrchestratorError(f"{key} is empty", hint="name a command", code=Exit.MISSING)
     if missing(command, cwd=root, env=env):
+        which = f"{command!r} is not there, or not executable" if "/" in command else f"no command {command!r} on PATH"
         raise OrchestratorError(
-            f"{key}: no command {command!r} on PATH",
+            f"{key}: {which}",
             hint=f"install it, or correct {key} in orchestrator.toml",
             code=Exit.MISSING,
         )

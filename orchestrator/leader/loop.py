@@ -19,7 +19,7 @@ from orchestrator.leader.inbox import Landed, Planned, Stop
 from orchestrator.leader.orders import before, order
 from orchestrator.leader.report import Report
 from orchestrator.leader.tidying import Tidying
-from orchestrator.leader.unanswered import Unanswered, unreached
+from orchestrator.leader.unanswered import Unanswered, hopeless, unreached
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import Attempt
@@ -330,6 +330,8 @@ class Leader:
                 self._pause(message.attempt)
             elif message.attempt:
                 self._holds.recorded(message.attempt.task)
+                if message.attempt.failure is Failure.FATAL:
+                    self._fail(hopeless(message.attempt.task, message.attempt.number, message.attempt.detail))
         elif isinstance(message, Landed):
             self._landing = None
             self._gathering.landed()
@@ -353,8 +355,8 @@ class Leader:
         if failure is Failure.INTERRUPTED:
             record_kept(project, paused.task, paused.number, paused.answer)
             self._holds.recorded(paused.task)
-        elif failure is Failure.TRANSIENT and row > project.config.retries:
-            self._fail(unreached(paused, row))
+        elif error := unreached(paused, row, project.config.retries):
+            self._fail(error)
         else:
             # Within the attempt it was waited for already: from there on, longer.
             waited = project.config.retries if failure is Failure.TRANSIENT else 0

@@ -7,6 +7,7 @@ from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
 from orchestrator.config import Config
 from orchestrator.documents.result import Result
+from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.leader.docket import Docket
 from orchestrator.plaintext import one_line
@@ -20,6 +21,12 @@ _MANY = 500
 _PAPERS = (f"{SPECS}*.md", f"{CHECKPOINTS}*.md")
 
 
+def asked(task: str, spec: Spec) -> str:
+    """Return where a spec names its agent, as `file:line`."""
+    field = spec.text.meta("Agent")
+    return f"{spec_path(task)}:{field.line}" if field else spec_path(task)
+
+
 def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str) -> Order:
     """Return the next attempt at `task`.
 
@@ -28,7 +35,7 @@ def order(docket: Docket, config: Config, agents: Mapping[str, Agent], task: str
     """
     now = docket.now
     spec = now.plan.specs[task]
-    agent = pick(agents, config, spec.agent, spec_path(task))
+    agent = pick(agents, config, spec.agent, asked(task, spec))
     own = config.agents[agent.name]
     return Order(
         task=task,

@@ -10,6 +10,7 @@ from orchestrator.agents.roster import pick
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.leader.docket import docket
 from orchestrator.leader.loop import Leader
+from orchestrator.leader.orders import asked
 from orchestrator.leader.recovery import recover, sift
 from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
@@ -61,10 +62,10 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     standing = now.standing()
     todo = [task for task in now.plan.specs if task in now.plan.tasks and not standing.settled(task)]
     todo = [task for task in todo if task not in now.plan.by_hand and task not in now.plan.drafts]
-    wanted = {now.plan.specs[task].agent: spec_path(task) for task in reversed(todo)}
+    wanted = {now.plan.specs[task].agent: task for task in reversed(todo)}
     check_roles(project.config, now.plan)
-    for name, where in wanted.items():
-        pick(agents, project.config, name, where).check()
+    for name, task in wanted.items():
+        pick(agents, project.config, name, asked(task, now.plan.specs[task])).check()
     if not todo:
         return
     render.load_beside("checkpoint.md.j2", "result.md.j2")

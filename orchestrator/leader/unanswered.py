@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.failure import Failure
 from orchestrator.leader.holds import Holds
 from orchestrator.repo.attempts import Attempt
 from orchestrator.steps.asking import NoAnswer
@@ -14,12 +15,26 @@ from orchestrator.steps.project import Project
 _QUOTA = 300.0  # seconds between questions while a limit of the account is reached that says no time
 
 
-def unreached(paused: Paused, row: int) -> OrchestratorError:
-    """Return the error of an attempt that can go on, and whose agent got through to nobody so often in a row."""
+def unreached(paused: Paused, row: int, most: int) -> OrchestratorError | None:
+    """Return the error that ends the run over an attempt that can go on; None where it is only to be waited for.
+
+    `row` is how often in a row its agent got through to nobody, and `most` how often that is waited for.
+    """
+    failure, why = paused.answer.failure, paused.answer.detail
+    if failure is Failure.FATAL:
+        return hopeless(paused.task, paused.number, why)
+    if failure is not Failure.TRANSIENT or row <= most:
+        return None
     return OrchestratorError(
-        f"{paused.task}/{paused.number} cannot go on, after {row} transient failures in a row: {paused.answer.detail}",
+        f"{paused.task}/{paused.number} cannot go on, after {row} transient failures in a row: {why}",
         hint="orchestrator run   # goes on where it was: nothing is lost, and nothing is paid for again",
     )
+
+
+def hopeless(task: str, number: int, why: str) -> OrchestratorError:
+    """Return the error of an attempt whose agent cannot work here: the next one would fare no better."""
+    hint = "mend that, then: orchestrator run   # nothing is held against the task"
+    return OrchestratorError(f"{task}/{number} cannot be carried out: {why}", hint=hint, code=Exit.MISSING)
 
 
 @dataclass

@@ -97,9 +97,10 @@ class Models:
         """
 
         def send(turn: Turn) -> Reply:
+            door = self._open()  # without a key nothing is set aside
             with self.purse.holding(call, purpose, cancel) as hold:
                 try:
-                    reply = self._open().send(call, cancel, turn.begun)
+                    reply = door.send(call, cancel, turn.begun)
                 except CallError as error:
                     hold.free = _costs_nothing(error)
                     hold.usage = error.usage

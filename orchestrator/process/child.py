@@ -162,6 +162,8 @@ def _refusal(command: str, cwd: Path, error: OSError) -> StartError:
     if str(error.filename) == str(cwd):
         return StartError(f"cannot run {command!r} in {cwd}: {error.strerror}", hint="the folder must exist")
     hint = f"install it, correct its name, or put it on PATH; `command -v {command}` shows what is found"
+    if "/" in command and not Path(command).is_absolute():
+        hint = f"it is looked for among what is committed: git add --chmod=+x {command}, and commit it"
     return StartError(f"cannot start {command!r}: {error.strerror}", hint=hint)
 
 

@@ -33,7 +33,7 @@ _ENDED = "ended.json"
 _READY = "ready"
 _RESULT = "result.md"
 _SPEC = "spec.md"
-_PASSING = {Failure.INTERRUPTED, Failure.QUOTA, Failure.TRANSIENT}
+_PASSING = {Failure.INTERRUPTED, Failure.QUOTA, Failure.TRANSIENT, Failure.FATAL}
 _NOTHING = "it says that the work is complete, and changed nothing"
 _TICK = 0.012  # seconds; Linux stamps files by a clock that ticks every 1 to 10 ms
 
