@@ -3,6 +3,7 @@
 import atexit
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.output import from_environment
+from orchestrator.cli.output import from_environment, say
 from orchestrator.errors import Exit, OrchestratorError
 
 # name -> module under orchestrator.cli that defines `command`
@@ -103,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     _speak_utf8()
     _open_closed_streams()
+    _spell_out_what_cannot_be_written()
     # A call is short, and a plan of thousands of tasks large: to look through it for circles, again and again and once
     # more at the end, takes a fifth of its time. What runs for long turns this on again.
     gc.disable()
@@ -130,6 +132,13 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8", errors="replace"))
 
 
+def _spell_out_what_cannot_be_written() -> None:
+    """Let a stream whose encoding lacks a letter print its number: `PYTHONIOENCODING=ascii` is no reason to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run(argv: list[str]) -> int:
     """Run one verb and return its exit code; every error is shown here, and nowhere else."""
     output = from_environment(argv, os.environ)
@@ -140,15 +149,12 @@ def run(argv: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.stdout.write(error.ctx.get_help() + "\n")
+        say(error.ctx.get_help() + "\n")
         return Exit.DONE
     except click.UsageError as error:
         return output.failed(usage(error))
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
     except OSError as error:
         return output.failed(disk(error))
     except Exception as error:  # noqa: BLE001 - the last catcher: a bug of ours becomes a report, not a traceback

@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.app import root_option
-from orchestrator.cli.output import Output
+from orchestrator.cli.output import Output, json_line
 from orchestrator.clock import SystemClock
 from orchestrator.plaintext import one_line
 
@@ -103,4 +102,4 @@ def _wire(said: Said) -> str:
     if said.event != "session-start" or not said.context:
         return said.context
     answer = {"hookEventName": "SessionStart", "additionalContext": said.context}
-    return json.dumps({"hookSpecificOutput": answer}, ensure_ascii=sys.stdout.encoding.lower() != "utf-8")
+    return json_line({"hookSpecificOutput": answer})

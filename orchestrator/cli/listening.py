@@ -1,13 +1,12 @@
 """Who hears what happens during a run: a live view, plain lines, or a stream of JSON lines."""
 
-import json
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from orchestrator.cli.output import Output, plain
+from orchestrator.cli.output import Output, json_line, plain, say
 from orchestrator.clock import SystemClock
 from orchestrator.events import Event, Tell, silent
 from orchestrator.views.board import Board
@@ -36,23 +35,17 @@ class _Quietly:
     """Writes while somebody reads; a reader that went away ends the writing, not the work."""
 
     def __init__(self) -> None:
-        self._gone = False
         self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
         """Write `text` to stdout at once, whole."""
-        with self._lock:
-            try:
-                if not self._gone:
-                    sys.stdout.write(text)
-                    sys.stdout.flush()
-            except OSError:
-                self._gone = True
+        with self._lock, suppress(OSError):
+            say(text)
 
 
 def _stream() -> Tell:
     out = _Quietly()
-    out.write(json.dumps({"schema": SCHEMA, "pid": os.getpid()}) + "\n")
+    out.write(json_line({"schema": SCHEMA, "pid": os.getpid()}) + "\n")
 
     def tell(event: Event) -> None:
         out.write(as_json(event) + "\n")
@@ -63,7 +56,7 @@ def _stream() -> Tell:
 def as_json(event: Event) -> str:
     """Return `event` as one JSON object on one line."""
     facts = {"event": event.name, "task": event.task, "attempt": event.attempt, "facts": dict(event.facts)}
-    return json.dumps(plain({"at": SystemClock().now(), **facts}), ensure_ascii=False)
+    return json_line(plain({"at": SystemClock().now(), **facts}))
 
 
 def _lines(output: Output) -> Tell:

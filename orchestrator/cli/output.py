@@ -1,13 +1,15 @@
 """What is printed: the product on stdout, as text or in the JSON envelope; the chatter on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
@@ -55,15 +57,14 @@ class Output:
         if self.as_json:
             self._envelope(ok=True, data=data, following=following, truncated=truncated)
             return
-        sys.stdout.write(safe_text(text).rstrip("\n") + "\n" if text.strip() else "")
+        say(safe_text(text).rstrip("\n") + "\n" if text.strip() else "")
         for step in following:
             self.chatter(f"next: {step.cmd}   # {step.why}")
 
     def chatter(self, text: str) -> None:
         """Print a line about the work to stderr; in JSON it goes to the envelope's warnings instead."""
         if not self.as_json:
-            sys.stderr.write(safe_text(text).rstrip("\n") + "\n")
-            sys.stderr.flush()
+            say(safe_text(text).rstrip("\n") + "\n", sys.stderr)
 
     def warn(self, text: str) -> None:
         """Print a warning, and keep it for the envelope."""
@@ -79,11 +80,11 @@ class Output:
                 "hint": error.hint,
                 "code": int(error.code),
             }
-            self._envelope(ok=False, data={"error": facts}, following=(), truncated=False)
+            with suppress(OSError):  # a full disk may be what is to be told
+                self._envelope(ok=False, data={"error": facts}, following=(), truncated=False)
         else:
-            sys.stderr.write(f"error: {safe_text(str(error))}\n")
-            if error.hint:
-                sys.stderr.write(f"hint: {safe_text(error.hint)}\n")
+            hint = f"hint: {safe_text(error.hint)}\n" if error.hint else ""
+            say(f"error: {safe_text(str(error))}\n{hint}", sys.stderr)
         return int(error.code)
 
     def crashed(self, error: Exception, argv: Sequence[str], folder: Path) -> int:
@@ -96,7 +97,7 @@ class Output:
             path.write_text(report, encoding="utf-8")
             where = f"report: {path}"
         else:
-            sys.stderr.write(report)
+            say(report, sys.stderr)
         problem = OrchestratorError(
             f"a bug in orchestrator: {type(error).__name__}: {error}",
             hint=f"{where}; nothing was lost, `orchestrator run` goes on",
@@ -113,7 +114,30 @@ class Output:
             "warnings": self.notes,
             "next": [{"cmd": step.cmd, "why": step.why} for step in following],
         }
-        sys.stdout.write(json.dumps(envelope, ensure_ascii=False) + "\n")
+        say(json_line(envelope) + "\n")
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print `text`, on stdout unless another stream is named. Where nobody reads any more, it leads nowhere.
+
+    Raises:
+        OSError: the stream goes into a file, and its disk is full.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        # What is still to be written would fail once more at the end, and take the verb's own exit code away.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
+
+
+def json_line(value: object) -> str:
+    """Return `value` in one line of JSON that stdout's encoding can hold."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not unicode)
 
 
 def plain(value: Any) -> Any:
