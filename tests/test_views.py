@@ -281,6 +281,7 @@ def test_inspect_what_landed(finished: Repo) -> None:
     data = finished.run("inspect", "a", "--json").json["data"]
     landing = finished.git("log", "-1", "--format=%H", "--grep=^Task: a$")
     assert (data["state"], data["commit"], data["result"]["status"]) == ("landed", landing, "Complete")
+    assert (data["spec"], data["goal"]) == ("specs/a.md", "Do it.")
     assert data["attempts"][0]["files"] == ["`a.txt` (+1 -1)"]
 
 
@@ -454,3 +455,37 @@ def test_a_landing_under_way_looks_like_no_contradiction(repo: Repo) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert "refuse" not in said.read_text()
+
+
+def test_status_after_the_end_says_what_is_new(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.shell_agent('echo new > "$1"')
+    repo.commit("a project")
+    repo.run("run")
+    repo.run("task", "add", "new", "Something new")
+    repo.spec("new", "new.txt")
+    assert repo.run("status").err == "next: orchestrator run   # takes your edits in\n"
+    repo.write("specs/new.md", "# Spec: new\n\n## Goal\n\nDo it.\n")
+    assert "the next run will refuse it: specs/new.md:1" in repo.run("status").out
+
+
+def test_a_draft_and_a_spec_with_a_mistake_are_not_ready(repo: Repo) -> None:
+    repo.task("a: do a", "b: do b", "c: do c")
+    repo.spec("a", "a.txt", more="**Draft**: yes\n")
+    repo.write("specs/b.md", "# Spec: b\n\n## Goal\n\nDo it.\n")
+    repo.commit("a project")
+    rows = {row["id"]: row for row in repo.run("task", "list", "--json").json["data"]["tasks"]}
+    assert {row["status"] for row in rows.values()} == {"blocked"}
+    assert rows["a"]["why"] == "its spec is a draft"
+    assert rows["b"]["why"].startswith("specs/b.md:1: ")
+    assert rows["c"]["why"] == "no spec: orchestrator spec new c"
+
+
+def test_an_agent_that_nobody_knows_is_named_with_its_line(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt", more="\n**Agent**: mien\n")
+    repo.shell_agent("true")
+    repo.commit("a project")
+    said = repo.run("run", code=5)
+    assert "error: specs/a.md:3: there is no agent 'mien'\nhint: known agents: sh; correct that line" in said.err

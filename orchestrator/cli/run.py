@@ -15,7 +15,6 @@ from orchestrator.cli.listening import listening
 from orchestrator.cli.output import Next, Output
 from orchestrator.cli.signals import Requests, stop_requests
 from orchestrator.events import Tell
-from orchestrator.models.journal import NAME
 from orchestrator.steps.looking import Look, looking
 
 if TYPE_CHECKING:
@@ -108,12 +107,13 @@ def _led(tell: Tell, flags: dict[str, object], until: str, asked: Requests, look
 
 def foresee(output: Output, jobs: int | None, budget: float | None, until: str) -> int:
     """Say what a run would do now; takes no lock and writes nothing."""
+    from orchestrator.cli.sources import sources  # noqa: PLC0415 - only a dry run pays for it
     from orchestrator.views import forecast  # noqa: PLC0415 - only a dry run pays for it
 
     here = reading()
     config = replace(here.config, jobs=jobs or here.config.jobs)
     config = config if budget is None else replace(config, budget=budget)
-    found = forecast.forecast(here.git, here.place.root, config, here.place.git_dir / NAME, until)
-    following = [Next("orchestrator run", "does it")] if found.start or found.land else []
+    found = forecast.forecast(sources(), config, until)
+    following = [Next("orchestrator run", "does it")] if (found.start or found.land) and not found.problems else []
     output.product(forecast.text(found), found, following=following)
     return 0

@@ -23,6 +23,8 @@ from orchestrator.steps.claim import claims
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import waits
 from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in, spec_path
+from orchestrator.views.glance import Sources
+from orchestrator.views.work import Leader, leader
 from orchestrator.workspace import read_own
 
 _RESULT = ".result.md"
@@ -85,16 +87,15 @@ class Forecast:
     estimate: Estimate | None
 
 
-def forecast(git: Git, root: Path, config: Config, journal: Path, until: str = "") -> Forecast:
+def forecast(sources: Sources, config: Config, until: str = "") -> Forecast:
     """Work out what a run would do, from the branch and the files as they stand; nothing is written.
-
-    `journal` is the file that says what was spent.
 
     Raises:
         OrchestratorError: there is no plan, or `until` is no phase of it.
         DocumentError: a document cannot be taken.
     """
-    now = _situation(git, root, config)
+    git = sources.git
+    now = _situation(git, sources.root, config)
     attempts = load(git)
     rows = {task: counted(attempts, now.ledger, task) for task in now.plan.tasks}
     finished = [task for task, mine in rows.items() if mine and mine[-1].fate is Fate.FINISHED]
@@ -116,9 +117,9 @@ def forecast(git: Git, root: Path, config: Config, journal: Path, until: str = "
         | {task: f"claimed by {who}" for task, who in taken.items()},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
-        problems=[*filter(None, [waits(now.ledger.gate)])]
+        problems=[*filter(None, [waits(now.ledger.gate), _led(leader(sources.lock))])]
         + [f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
-        estimate=_estimate(attempts, now.ledger.landed, len(chosen) + len(later), config.budget, journal),
+        estimate=_estimate(attempts, now.ledger.landed, len(chosen) + len(later), config.budget, sources.journal),
     )
 
 
@@ -201,11 +202,17 @@ def _later(plan: Plan, standing: Standing, phase: str, chosen: Sequence[str]) ->
         before = [name for name in task.after if name not in standing.done]
         if before:
             waits[task.id] = f"after {', '.join(before)}"
+        elif phase == planning.BLOCKED:
+            waits[task.id] = "the workflow is BLOCKED"
         elif phase in plan.phases and plan.phases.index(plan.phase_of[task.id]) > plan.phases.index(phase):
             waits[task.id] = f"phase {plan.phase_of[task.id]}"
         else:
             waits[task.id] = _held_up(plan, task.id, [*standing.waiting, *chosen])
     return waits
+
+
+def _led(by: Leader | None) -> str:
+    return f"process {by.pid} leads already; what it is at work on is counted here as if it were not" if by else ""
 
 
 def _held_up(plan: Plan, task: str, busy: Sequence[str]) -> str:

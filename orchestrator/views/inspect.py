@@ -11,6 +11,7 @@ from orchestrator.errors import DocumentError
 from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, load
 from orchestrator.repo.git import Git
+from orchestrator.repo.trees import blobs
 from orchestrator.steps.results import summary
 from orchestrator.steps.standing import Situation, result_path, spec_path
 from orchestrator.views.glance import Sources, read_text
@@ -84,14 +85,14 @@ def inspect(sources: Sources, now: Situation, wanted: str) -> Inspection:
     attempted = sorted(task for task, _number in recorded(sources.git))
     known = dict.fromkeys([*now.plan.tasks, *now.ledger.landed, *attempted])
     name = find(wanted, known, "task", "orchestrator status lists the open ones; TODO.md has them all")
-    task, spec = now.plan.tasks.get(name), _spec(now, name)
+    task, spec = now.plan.tasks.get(name), _spec(sources.git, now, name)
     attempts = load(sources.git, name)
     return Inspection(
         task=name,
         title=(spec.title if spec else "") or (task.title if task else name),
         phase=now.plan.phase_of.get(name, ""),
         state=_state(now, name),
-        spec=spec_path(name) if name in now.plan.specs else "",
+        spec=spec_path(name) if spec or name in now.plan.specs else "",
         goal=spec.goal if spec else "",
         after=task.after if task else (),
         commit=now.ledger.landed.get(name, ""),
@@ -101,9 +102,13 @@ def inspect(sources: Sources, now: Situation, wanted: str) -> Inspection:
     )
 
 
-def _spec(now: Situation, name: str) -> Spec | None:
+def _spec(git: Git, now: Situation, name: str) -> Spec | None:
+    """Return the spec; of what has landed, which no plan asks for any more, as the branch has it."""
+    where = f"{now.commit}:{spec_path(name)}"
     try:
-        return now.plan.specs.get(name)
+        if name in now.plan.specs:
+            return now.plan.specs[name]
+        return next((Spec.parse(data, spec_path(name)) for data in blobs(git, [where]).values()), None)
     except DocumentError:  # the attempts are worth seeing all the same
         return None
 

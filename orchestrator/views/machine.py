@@ -118,7 +118,7 @@ def commands(config: Config, place: Place, env: Mapping[str, str], wanted: Mappi
         except OrchestratorError as error:
             found.append(of_error(error, Severity.ERROR if agents else Severity.NOTE))
     if not agents and not wanted:
-        fix = 'orchestrator.toml:  [agents.worker]  command = ["your-agent", "{files}"]'
+        fix = 'in orchestrator.toml, under [agents.worker]: command = ["your-agent", "{files}"]'
         why = "`run` needs one; without, lead by hand: orchestrator task next --claim"
         found.append(Finding(Severity.NOTE, "no agent is configured", why, fix))
     return found + _verify(config, root, env)
@@ -127,7 +127,7 @@ def commands(config: Config, place: Place, env: Mapping[str, str], wanted: Mappi
 def _verify(config: Config, root: Path, env: Mapping[str, str]) -> list[Finding]:
     if not config.verify:
         why = "whatever stays inside its files lands"
-        fix = 'orchestrator.toml:  [verify]  command = "..."'
+        fix = 'in orchestrator.toml, under [verify]: command = "..."'
         return [Finding(Severity.NOTE, "no verify command is configured", why, fix)]
     word = _first_word(config.verify)
     known = process.environment(env, ("VIRTUAL_ENV", *config.verify_env), {})

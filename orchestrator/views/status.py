@@ -29,7 +29,7 @@ from orchestrator.steps.shown import approval
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, spec_path, waiting
 from orchestrator.views.glance import Sources, edited, is_committed, look, phase, workflow
 from orchestrator.views.work import Leader, Running, work
-from orchestrator.workspace import Folders
+from orchestrator.workspace import Folders, read_own
 
 _LISTED = 20  # in the data
 _GOAL = 200  # characters
@@ -197,6 +197,10 @@ def _refuse(sources: Sources, now: Situation, edits: Mapping[str, bytes]) -> Non
     state = State.parse(edits[STATE], STATE) if STATE in edits else now.state
     for path in edits.keys() - {TODO, STATE}:
         Spec.parse(edits[path], path)
+    for task in set(todo.ids).difference(now.todo.ids) if todo is not now.todo else ():
+        data = read_own(sources.root, spec_path(task))
+        if data is not None:
+            Spec.parse(data, spec_path(task))
     if todo is now.todo and state is now.state:
         refuse_contradictions(todo, state, now.plan, now.landed)
         return

@@ -30,7 +30,7 @@ def following(shown: Status) -> tuple[str, str] | None:
         return 'orchestrator plan "GOAL"', f"plans anew: checkpoint {shown.gate} was rejected"
     if shown.gate:
         return shown.approve, "nothing starts before a person approves the plan"
-    if shown.abandoned:
+    if shown.abandoned and not _is_spent(shown):
         return "orchestrator run", "an abandoned run: it carries on where that stopped"
     return _onward(shown)
 
@@ -42,20 +42,34 @@ def _first(shown: Status) -> tuple[str, str]:
 
 
 def _onward(shown: Status) -> tuple[str, str]:
+    if shown.phase == COMPLETE and shown.edited:
+        return "orchestrator run", "takes your edits in"
     if shown.phase == COMPLETE:
         return "orchestrator log", "every task is settled: this is what was done"
+    if _is_spent(shown):
+        return "orchestrator run --budget USD", "carries on, with a larger budget for the whole workflow"
     if shown.phase == BLOCKED:
         return "orchestrator run", f"once `Current phase` in {STATE} is a phase again"
-    if shown.ready:
-        return "orchestrator run", f"{shown.total - shown.done} open"
+    waited_for = None if shown.ready else _decision(shown)
+    return waited_for or ("orchestrator run", f"{shown.total - shown.done} open")
+
+
+def _decision(shown: Status) -> tuple[str, str] | None:
+    """Return what a person can do where nothing may start."""
     if shown.dead:
         return f"orchestrator dlq show {next(iter(shown.dead))}", "nothing can move without a decision on it"
-    missing = [task for task, why in shown.blocked.items() if why == "no spec"]
-    if missing:
-        return f"orchestrator spec new {missing[0]}", "nothing can move without its spec"
-    if "for a person" in shown.blocked.values():
+    causes = {why: task for task, why in reversed(list(shown.blocked.items()))}
+    if "no spec" in causes:
+        return f"orchestrator spec new {causes['no spec']}", "nothing can move without its spec"
+    if "its spec is a draft" in causes:
+        return f"orchestrator spec show {causes['its spec is a draft']}", "nothing can move while its spec is a draft"
+    if "for a person" in causes:
         return "orchestrator task next --claim", "a spec gives it to a person"
-    return "orchestrator run", f"{shown.total - shown.done} open"
+    return None
+
+
+def _is_spent(shown: Status) -> bool:
+    return bool(shown.budget) and shown.cost >= shown.budget
 
 
 def text(shown: Status, now: datetime) -> str:

@@ -1,7 +1,7 @@
 """The task list: each task's mark, phase and what it waits for; and the first one that somebody may take."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator import plan as planning
@@ -44,13 +44,20 @@ class TaskList:
 
 @dataclass(frozen=True)
 class Board:
-    """What decides who may take what: the plan, where each task stands, who has claimed which, the newest gate."""
+    """What decides who may take what: the plan, where each task stands, who has claimed which, the newest gate.
+
+    Attributes:
+        stuck: the tasks that cannot start until a person acts, each with the reason.
+        faults: what is wrong with documents that cannot be taken, by path.
+    """
 
     plan: Plan
     standing: Standing
     phase: str
     claims: Mapping[str, Claim]
     gate: Gate | None = None
+    stuck: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,8 @@ def board(root: Path, git: Git, phases: tuple[str, ...]) -> Board:
     running = at_work(Folders(root).worktrees) | set(taken)
     standing = replace(standing, running=frozenset(running), waiting=waiting)
     phase = planning.current_phase(plan, standing, stated_phase(desk.state, plan))
-    return Board(plan, standing, phase, taken, known.gate)
+    faults = {fault.where.partition(":")[0]: str(fault) for fault in desk.faults}
+    return Board(plan, standing, phase, taken, known.gate, planning.stuck(plan, standing), faults)
 
 
 def is_led(root: Path, git: Git, phases: tuple[str, ...], task: str) -> bool:
@@ -148,8 +156,14 @@ def _blocked(now: Board, task: str) -> str:
     missing = [name for name in now.plan.tasks[task].after if name not in now.standing.done]
     if missing:
         return f"after {', '.join(missing)}"
+    if spec_path(task) in now.faults:
+        return now.faults[spec_path(task)]
     if task not in now.plan.specs:
         return f"no spec: orchestrator spec new {task}"
+    if task in now.plan.drafts:
+        return now.stuck.get(task, "")
+    if now.gate is not None and now.gate.shut:
+        return f"checkpoint {now.gate.name} is not approved"
     order = [*now.plan.phases, planning.COMPLETE]
     if now.phase == planning.BLOCKED:
         return "the workflow is BLOCKED"

@@ -41,12 +41,12 @@ class Work:
 
 def work(sources: Sources) -> Work:
     """Return who is at work, without taking the leader's lock."""
-    leader = _leader(sources.lock)
+    leads = leader(sources.lock)
     unrecorded = tuple(_unrecorded(sources))
-    return Work(leader, unrecorded if leader else (), not leader and bool(unrecorded))
+    return Work(leads, unrecorded if leads else (), not leads and bool(unrecorded))
 
 
-def _leader(lock: Path) -> Leader | None:
+def leader(lock: Path) -> Leader | None:
     """Return who leads. The lock is tried only where its last holder may live: no new leader meets it."""
     last = holder(lock)
     if last is None or not (last.alive or not last.boot) or not is_locked(lock):
