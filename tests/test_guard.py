@@ -195,3 +195,34 @@ def test_what_a_person_replaced_themselves_stays_replaced(repo: Repo) -> None:
     assert f"refs/replace/{first}" in repo.read("specs/a.result.md")
     assert repo.git("replace") == first
     assert repo.git("log", "-1", "--format=%s", first) == "another first"
+
+
+def test_a_stash_that_an_agent_takes_is_kept_and_told(repo: Repo) -> None:
+    """As agents do, with nothing to stash of their own: git's stash is one for all worktrees."""
+    repo.write("wip.txt", "as it was\n")
+    project(repo, "git stash; true; git stash pop")
+    repo.write("wip.txt", "a day of work\n")
+    repo.git("stash", "push", "-q", "-m", "my day")
+    said = repo.run("run", code=None).err
+    assert "a stash is gone (On main: my day); it is kept: git stash apply refs/orchestrator/lost/stash-" in said
+    repo.git("stash", "apply", "-q", said.partition("git stash apply ")[2].split()[0])
+    assert repo.read("wip.txt") == "a day of work\n"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_branch_that_an_agent_deletes_is_kept_and_told(repo: Repo, packed: bool) -> None:  # noqa: FBT001 - a case has it
+    project(repo, "git branch -q -D feature merged; git branch -q -m renamed other")
+    repo.git("branch", "merged")
+    tips = {}
+    for branch in ("feature", "renamed"):
+        repo.git("switch", "-q", "-c", branch, "main")
+        repo.write("mine.txt", f"{branch}\n")
+        tips[branch] = repo.commit(branch)
+    repo.git("switch", "-q", "main")
+    if packed:
+        repo.git("pack-refs", "--all")
+    said = repo.run("run").err
+    ref = f"refs/orchestrator/lost/branch-{tips['feature'][:12]}"
+    told = [line for line in said.split("\n") if "is gone" in line]
+    assert told == [f"healed: the branch feature is gone; it is kept: git branch feature {ref}"]
+    assert repo.git("rev-parse", ref) == tips["feature"]

@@ -16,6 +16,7 @@ from orchestrator.plaintext import listed
 from orchestrator.repo import undo
 from orchestrator.repo.git import Git
 from orchestrator.repo.gitdirs import git_dirs
+from orchestrator.repo.keepsakes import Keepsakes
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import ZERO, Move, checked_out, resolve
 from orchestrator.repo.register import Register
@@ -52,6 +53,8 @@ class Guard:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _watches: dict[Path, Watch] = field(default_factory=dict)
     _replacements: Replacements = field(init=False)
+    _keepsakes: Keepsakes = field(init=False)
+    _kept: list[str] = field(default_factory=list)
     _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
@@ -61,6 +64,7 @@ class Guard:
     def __post_init__(self) -> None:
         """Look at what a person's git would show as something else, too."""
         self._replacements = Replacements(self.git, self.place)
+        self._keepsakes = Keepsakes(self.git, self.place)
 
     def start(self) -> None:
         """Take how things are now for how they should be: once, before anything of an agent's runs."""
@@ -71,6 +75,7 @@ class Guard:
             for watch in self._watches.values():
                 watch.start()
             self._replacements.start()
+            self._keepsakes.start()
             self.register.start()
             self._started = True
             self._logged = self._last_through_head() == resolve(self.git, self.branch)
@@ -89,7 +94,14 @@ class Guard:
                 self._restore_files()
                 self._restore_attempts(before_landing)
                 self._restore_branch()
+                self._kept += self._keepsakes.look() if self._started else ()
             return {path: why for when, path, why in self._seen if when >= since}
+
+    def kept(self) -> list[str]:
+        """Return what was kept since this was asked last: sentences for a person."""
+        with self._lock:
+            told, self._kept = self._kept, []
+        return told
 
     def _restore_attempts(self, before_landing: bool) -> None:  # noqa: FBT001 - the only caller hands on its own
         begun = self.clock()
