@@ -113,6 +113,8 @@ def test_a_rejection_says_why_and_the_next_plan_reads_it(waiting: Repo) -> None:
     waiting.run("run", code=3)
     said = waiting.run("status")
     assert "checkpoint 0001 was rejected: One task is enough" in said.out
+    for argv in (["brief"], ["run", "--dry-run"]):
+        assert "checkpoint 0001 was rejected (One task is enough" in waiting.run(*argv).out
     assert 'next: orchestrator plan "GOAL"' in said.err
     again = outline(task("both", "shop/"), drop=["add", "tax"])
     with model(waiting, script(again)) as fake:

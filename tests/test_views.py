@@ -212,6 +212,7 @@ def test_who_is_at_work_and_what_is_abandoned(repo: Repo) -> None:
         assert "  running: a, attempt 2\n" in said.out
         assert said.err == ""
         assert f"process {pid}); running: a/2" in repo.run("brief").out
+        assert repo.run("inspect", "a", "--json").json["data"]["state"] == "running, attempt 2"
     after = repo.run("status")
     assert after.out.endswith("an abandoned run: `orchestrator run` carries on\n")
     assert after.err.startswith("next: orchestrator run   # an abandoned run")
@@ -468,6 +469,14 @@ def test_status_after_the_end_says_what_is_new(repo: Repo) -> None:
     assert repo.run("status").err == "next: orchestrator run   # takes your edits in\n"
     repo.write("specs/new.md", "# Spec: new\n\n## Goal\n\nDo it.\n")
     assert "the next run will refuse it: specs/new.md:1" in repo.run("status").out
+
+
+def test_what_could_start_is_claimed(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.commit("a project")
+    repo.run("task", "next", "--claim", "--as", "ann")
+    assert repo.run("status").err == "next: orchestrator task list   # what could start is claimed\n"
 
 
 def test_a_draft_and_a_spec_with_a_mistake_are_not_ready(repo: Repo) -> None:

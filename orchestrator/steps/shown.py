@@ -1,6 +1,7 @@
 """What a person was shown at a gate, and the commands that answer it. Reads only."""
 
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Gate
 from orchestrator.repo.trees import tree_of
@@ -18,6 +19,8 @@ def waits(gate: Gate | None) -> str:
     """Return what a shut gate keeps from starting, in a sentence; empty where none is shut."""
     if gate is None or not gate.shut:
         return ""
+    if gate.why:
+        return f"checkpoint {gate.name} was rejected ({one_line(gate.why, 100)}): nothing starts before another plan"
     return f"checkpoint {gate.name} waits for a person: nothing starts before it is approved"
 
 

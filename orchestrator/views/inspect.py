@@ -16,7 +16,7 @@ from orchestrator.steps.results import summary
 from orchestrator.steps.standing import Situation, result_path, spec_path
 from orchestrator.views.glance import Sources, read_text
 from orchestrator.views.names import find
-from orchestrator.views.work import recorded
+from orchestrator.views.work import recorded, work
 
 _LISTED = 20
 _WORDS, _SHOWN = 2_000, 12  # characters of a detail in the data; lines of it in the text
@@ -91,7 +91,7 @@ def inspect(sources: Sources, now: Situation, wanted: str) -> Inspection:
         task=name,
         title=(spec.title if spec else "") or (task.title if task else name),
         phase=now.plan.phase_of.get(name, ""),
-        state=_state(now, name),
+        state=_at_work(sources, name) or _state(now, name),
         spec=spec_path(name) if spec or name in now.plan.specs else "",
         goal=spec.goal if spec else "",
         after=task.after if task else (),
@@ -111,6 +111,11 @@ def _spec(git: Git, now: Situation, name: str) -> Spec | None:
         return next((Spec.parse(data, spec_path(name)) for data in blobs(git, [where]).values()), None)
     except DocumentError:  # the attempts are worth seeing all the same
         return None
+
+
+def _at_work(sources: Sources, name: str) -> str:
+    """Return which attempt is being made; empty for none."""
+    return next((f"running, attempt {item.attempt}" for item in work(sources).running if item.task == name), "")
 
 
 def _state(now: Situation, name: str) -> str:

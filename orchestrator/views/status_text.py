@@ -25,7 +25,7 @@ def following(shown: Status) -> tuple[str, str] | None:
     if shown.refused:
         return "orchestrator doctor", "it says which line to mend"
     if not shown.total:
-        return "orchestrator task add", f"{TODO} has no tasks yet"
+        return _first(shown) if shown.planning else ("orchestrator task add", f"{TODO} has no tasks yet")
     if shown.gate_why:
         return 'orchestrator plan "GOAL"', f"plans anew: checkpoint {shown.gate} was rejected"
     if shown.gate:
@@ -65,6 +65,8 @@ def _decision(shown: Status) -> tuple[str, str] | None:
         return f"orchestrator spec show {causes['its spec is a draft']}", "nothing can move while its spec is a draft"
     if "for a person" in causes:
         return "orchestrator task next --claim", "a spec gives it to a person"
+    if any(why.startswith("claimed by ") for why in causes):
+        return "orchestrator task list", "what could start is claimed"
     return None
 
 
