@@ -177,6 +177,15 @@ def test_near_misses_are_named(project: Repo, argv: tuple[str, ...], near: str) 
     assert near in project.run(*argv, code=2).err
 
 
+def test_the_help_of_two_words_is_that_of_the_second(project: Repo) -> None:
+    assert project.run("help", "task", "add").out == project.run("task", "add", "--help").out
+    assert "there is no verb task 'ad'" in project.run("help", "task", "ad", code=2).err
+
+
+def test_a_message_that_looks_like_a_flag_is_none(project: Repo) -> None:
+    assert not project.run("checkpoint", "-m", "--events are nice").out.startswith("{")
+
+
 def test_every_exit_code_is_explained(project: Repo) -> None:
     lines = project.run("help", "exit-codes").out.splitlines()
     assert [int(line.split()[0]) for line in lines] == [int(code) for code in Exit]

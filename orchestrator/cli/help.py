@@ -68,7 +68,7 @@ def _topic(context: click.Context, topic: str, verb: str) -> Topic:
         return _errors()
     if topic == "schema":
         return _schema(verb)
-    return _of_verb(context, topic)
+    return _of_verb(context, topic, verb)
 
 
 def _errors() -> Topic:
@@ -86,7 +86,7 @@ def _schema(verb: str) -> Topic:
     return Topic("schema", json.dumps(schema, indent=2, ensure_ascii=False), schema)
 
 
-def _of_verb(context: click.Context, verb: str) -> Topic:
+def _of_verb(context: click.Context, verb: str, second: str) -> Topic:
     root = context.find_root()
     if not verb:
         return Topic("", app.get_help(root), {})
@@ -99,4 +99,11 @@ def _of_verb(context: click.Context, verb: str) -> Topic:
         raise OrchestratorError(
             f"there is no topic or verb {verb!r}", hint="orchestrator help lists the verbs", code=Exit.USAGE
         )
-    return Topic(verb, found.get_help(click.Context(found, parent=root, info_name=verb)), {})
+    within = click.Context(found, parent=root, info_name=verb)
+    if second and isinstance(found, click.Group):
+        below = found.get_command(within, second)
+        if below is None:
+            hint = f"orchestrator help {verb} lists them"
+            raise OrchestratorError(f"there is no verb {verb} {second!r}", hint=hint, code=Exit.USAGE)
+        return Topic(f"{verb} {second}", below.get_help(click.Context(below, parent=within, info_name=second)), {})
+    return Topic(verb, found.get_help(within), {})

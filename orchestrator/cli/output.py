@@ -181,6 +181,6 @@ def from_environment(argv: Sequence[str], env: Mapping[str, str]) -> Output:
     terminal = sys.stderr.isatty() and env.get("TERM", "dumb") != "dumb"
     lively = (terminal and not calling_agent(env) and not env.get("NO_COLOR")) or bool(env.get("FORCE_COLOR"))
     # A stream of events is JSON too: its last line is the envelope, also when that is an error.
-    as_json = any(word == "--json" or word.startswith("--events") for word in argv)
+    as_json = any(word in {"--json", "--events"} or word.startswith("--events=") for word in argv)
     depth = 2 if words and words[0] in _GROUPS else 1
     return Output(".".join(words[:depth]) or "status", as_json, lively)
