@@ -226,3 +226,11 @@ def test_a_branch_that_an_agent_deletes_is_kept_and_told(repo: Repo, packed: boo
     told = [line for line in said.split("\n") if "is gone" in line]
     assert told == [f"healed: the branch feature is gone; it is kept: git branch feature {ref}"]
     assert repo.git("rev-parse", ref) == tips["feature"]
+
+
+def test_a_name_that_an_agent_takes_for_its_commits_is_told(repo: Repo) -> None:
+    """It stays, for it does no harm: but what the person commits from then on bears it."""
+    project(repo, "git config user.name Bot")
+    told = "user.name of this repository was changed while agents worked: Bot (before: not set)"
+    assert told in repo.run("run").err
+    assert repo.git("config", "user.name") == "Bot"

@@ -54,7 +54,7 @@ class Guard:
     _watches: dict[Path, Watch] = field(default_factory=dict)
     _replacements: Replacements = field(init=False)
     _keepsakes: Keepsakes = field(init=False)
-    _kept: list[str] = field(default_factory=list)
+    _told: list[str] = field(default_factory=list)
     _started: bool = False
     _logged: bool = False
     _seen: list[tuple[float, str, str]] = field(default_factory=list)
@@ -94,13 +94,13 @@ class Guard:
                 self._restore_files()
                 self._restore_attempts(before_landing)
                 self._restore_branch()
-                self._kept += self._keepsakes.look() if self._started else ()
+                self._told += self._keepsakes.look() if self._started else ()
             return {path: why for when, path, why in self._seen if when >= since}
 
-    def kept(self) -> list[str]:
-        """Return what was kept since this was asked last: sentences for a person."""
+    def told(self) -> list[str]:
+        """Return what a person should hear of since this was asked last: sentences."""
         with self._lock:
-            told, self._kept = self._kept, []
+            told, self._told = self._told, []
         return told
 
     def _restore_attempts(self, before_landing: bool) -> None:  # noqa: FBT001 - the only caller hands on its own
@@ -131,6 +131,8 @@ class Guard:
         for watch in self._watches.values():
             for path, why in watch.restore():
                 self._note(path, why)
+            self._told += watch.told
+            watch.told.clear()
 
     def _restore_branch(self) -> None:
         """Undo a move of the branch that did not come through the checkout: no reflog entry of its HEAD says it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git, split_records
 from orchestrator.repo.harmless import of_a_new_one, risky
 
@@ -19,6 +20,7 @@ _FILES = ("info/attributes", "info/grafts", _COMMON)
 _OF_WORKTREE = "config.worktree"
 _CONFIGURATION = ("config", _OF_WORKTREE)
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+_NAMES = ("user.", "author.", "committer.")
 _NAME = 50  # characters, of up to four bytes each: a file's name may have 255 of those
 
 Look = tuple[int, ...]  # what is another once a file is; nothing where there is none
@@ -49,6 +51,7 @@ class Watch:
         name: how people call it.
         root: the checkout, which holds the submodules'.
         quarantine: where a planted file is kept, for a person to look at.
+        told: what was left as it is, and a person should hear of.
     """
 
     git: Git
@@ -57,6 +60,7 @@ class Watch:
     root: Path
     quarantine: Path
     clock: Callable[[], float]
+    told: list[str] = field(default_factory=list)
     _new: bool = False  # whether git made it since the start
     _files: dict[str, _File] = field(default_factory=dict)
     _settings: dict[str, _File] = field(default_factory=dict)  # the configuration's files as they were last in order
@@ -168,6 +172,7 @@ class Watch:
         for key in changed:
             yield f"{key} was changed in the shared configuration"
         if not changed:
+            self.told += self._renamed(before, settings)
             self._settings[name] = now
         elif not self._set(name, changed):
             self._put_settings_back(name)
@@ -177,6 +182,13 @@ class Watch:
         was, new = self._parsed(before) or {}, self._new and not (before and before.look)
         keys = sorted(key for key in (now if new else was | now) if not (new and self._is_of_a_new_one(key, now[key])))
         return {key: was.get(key, []) for key in keys if risky(key, was.get(key, [])) != risky(key, now.get(key, []))}
+
+    def _renamed(self, before: _File | None, now: dict[str, list[str]]) -> Iterator[str]:
+        """Yield whose name commits bear from now on: harmless, and a person who did not set it wants to know."""
+        was = self._parsed(before) or {}
+        for key in sorted(key for key in was | now if key.startswith(_NAMES) and was.get(key) != now.get(key)):
+            said, old = (one_line(", ".join(found.get(key, ["not set"])), 60) for found in (now, was))
+            yield f"{key} of this repository was changed while agents worked: {said} (before: {old})"
 
     def _is_of_a_new_one(self, key: str, values: Sequence[str]) -> bool:
         """Whether git sets this by itself in the git directory of a submodule that it has just made."""

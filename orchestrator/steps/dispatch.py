@@ -116,7 +116,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
         origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name, order.agent.must_change)
         tampered = project.guard.sweep(begun)
-        for note in project.guard.kept():
+        for note in project.guard.told():
             project.say("healed", note=note)
         return _recorded(project, origin, answer, ground, tampered)
 
