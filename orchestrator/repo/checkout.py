@@ -25,7 +25,7 @@ from orchestrator.repo.obstacles import blocking, same_as, unasked
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
 from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
-from orchestrator.repo.trees import GONE, SYMLINK, Change, blobs, differences, entries
+from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, blobs, differences, entries
 from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
@@ -142,8 +142,8 @@ class Checkout:
                 raise
             # What HEAD's reflog does not say, the guard would take for a move from outside, and undo.
             move(self.git, [Move("HEAD", new, new)], reason)
-        paths = [self.place.root / change.path for change in changes if change.mode not in {GONE, SYMLINK}]
-        sync_files([path for path in paths if path.is_file()])
+        files = {REGULAR, EXECUTABLE}
+        sync_files([self.place.root / change.path for change in changes if change.mode in files])
         sync_folders_of(self.place.root, [change.path for change in changes])
 
     def _update_files(self, private: Git, old: str, new: str, taken: Sequence[str], changes: Sequence[Change]) -> None:

@@ -48,9 +48,10 @@ def _added(git: Git, known: Mapping[str, Entry], *, keep: bool) -> dict[str, str
         return {}
     with TemporaryDirectory() as folder:
         inside = git.within(GIT_INDEX_FILE=str(Path(folder) / "index"))
+        writing = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "update-index", "-z")
         listed = [f"{entry.mode} {entry.blob}\t{path}" for path, entry in known.items()]
-        inside.run("update-index", "-z", "--index-info", stdin=joined(listed))
-        inside.run("update-index", *["--info-only"] * (not keep), "-z", "--stdin", stdin=joined(list(known)))
+        inside.run(*writing, "--index-info", stdin=joined(listed))
+        inside.run(*writing, *["--info-only"] * (not keep), "--stdin", stdin=joined(list(known)))
         records = inside.records("ls-files", "-s", "-z")
     return {path: facts.split()[1] for facts, path in (record.split("\t", 1) for record in records)}
 

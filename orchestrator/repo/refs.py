@@ -75,7 +75,7 @@ def unfinished(git: Git, git_dir: Path) -> tuple[str, str] | None:
         return None
     if git.attempt("diff-index", "--cached", "--quiet", "HEAD", "--").returncode != 1:
         return None
-    return "what git merged or picked is not committed", "git commit   # or, without it: git reset --merge"
+    return "what git merged or picked is not committed", "git commit   # or put it away: git stash push"
 
 
 def checked_out(git: Git) -> str | None:

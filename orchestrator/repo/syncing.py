@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from orchestrator.workspace import naming, sync_folder
@@ -25,29 +26,36 @@ def sync(path: Path) -> None:
 
 
 def sync_files(paths: Sequence[Path]) -> None:
-    """Bring many files to the disk: all are on their way before the first is waited for.
+    """Bring many files to the disk, but for those that somebody deletes: all are on their way before one is waited for.
 
     On ext4 200 small files take 19 ms so, and 45 when sixteen threads sync them at once.
 
     Raises:
         OSError: the disk does not take one.
     """
-    for path in paths:
-        _send(path)
-    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(paths) or 1)) as pool:
-        list(pool.map(sync, paths))
+    there = [path for path in paths if _send(path)]
+    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(there) or 1)) as pool:
+        list(pool.map(_sync, there))
 
 
-def _send(path: Path) -> None:
-    """Have the system write a file out, without waiting for it, where it can be told so."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+def _sync(path: Path) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        sync(path)
+
+
+def _send(path: Path) -> bool:
+    """Have the system write a file out, without waiting for it, where it can be told so; False where there is none."""
     try:
-        # Linux starts to write what is dirty, and lets go of what is not.
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        if hasattr(os, "posix_fadvise"):
+            # Linux starts to write what is dirty, and lets go of what is not.
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(handle)
+    return True
 
 
 def sync_folders_of(root: Path, paths: Iterable[str]) -> None:
