@@ -135,12 +135,12 @@ def pick(agents: Mapping[str, Agent], config: Config, wanted: str, where: str) -
     if not agents:
         raise OrchestratorError(
             "no agent is configured",
-            hint='add to orchestrator.toml:\n  [agents.worker]\n  command = ["your-agent", "{files}"]',
+            hint='add to orchestrator.toml, under [agents.worker]: command = ["your-agent", "{files}"]',
             code=Exit.PRECONDITION,
         )
     known = ", ".join(sorted(agents))
     said = f"there is no agent {name!r}" if name else "which agent is the worker is not said"
-    hint = f'known agents: {known}; set in orchestrator.toml:\n  [roles]\n  worker = "{next(iter(agents))}"'
+    hint = f'known agents: {known}; set in orchestrator.toml, under [roles]: worker = "{next(iter(agents))}"'
     if wanted:
         hint = f"known agents: {known}; correct that line, or add [agents.{wanted}] to orchestrator.toml"
     raise OrchestratorError(said, where=where if wanted else "", hint=hint, code=Exit.PRECONDITION)
@@ -156,12 +156,12 @@ def planner(config: Config) -> AgentConfig:
     chosen = [agent for agent in models if config.planner in {"", agent.name}]
     if len(chosen) == 1:
         return chosen[0]
-    example = f'add to orchestrator.toml:\n  [agents.claude]\n  kind = "{MODEL}"\n  model = "claude-opus-5-5"'
+    example = f'add to orchestrator.toml, under [agents.claude]: kind = "{MODEL}" and model = "claude-opus-5-5"'
     if not models:
         raise OrchestratorError("no model is configured that could plan", hint=example, code=Exit.PRECONDITION)
     said = f"roles.planner names {config.planner!r}, which is no model" if config.planner else "which model plans?"
     names = ", ".join(agent.name for agent in models)
-    hint = f'models: {names}; in orchestrator.toml:\n  [roles]\n  planner = "{models[0].name}"'
+    hint = f'models: {names}; in orchestrator.toml, under [roles]: planner = "{models[0].name}"'
     raise OrchestratorError(said, hint=hint, code=Exit.PRECONDITION)
 
 
@@ -177,9 +177,9 @@ def judge(config: Config, role: str, name: str) -> AgentConfig | None:
     if agent is not None and agent.kind == MODEL:
         return agent
     models = [known.name for known in config.agents.values() if known.kind == MODEL]
-    example = f'\n  [agents.{role}]\n  kind = "{MODEL}"\n  model = "claude-opus-5-5"'
+    example = f'under [agents.{role}]: kind = "{MODEL}" and model = "claude-opus-5-5"'
     raise OrchestratorError(
         f"roles.{role} names {name!r}, which is no agent of kind {MODEL}",
-        hint=f"one of: {', '.join(models)}" if models else f"add to orchestrator.toml:{example}",
+        hint=f"one of: {', '.join(models)}" if models else f"add to orchestrator.toml, {example}",
         code=Exit.PRECONDITION,
     )
