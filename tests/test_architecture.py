@@ -85,6 +85,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "steps.regions",  # the same
         "steps.verify",  # copies and links into a worktree
         "steps.rebuild",  # state files that the history does not have
+        "steps.stopped",  # why a run stopped, once the next one starts
         "leader.recovery",  # half-written files
         "steps.install",  # the folder for specs, and taking all of it away again
         "cli.demo",  # a folder to play in

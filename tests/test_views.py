@@ -238,6 +238,12 @@ def test_twenty_five_lines_at_most(repo: Repo) -> None:
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 110
     assert "  ... 30 phases in all" in lines
+    facts = {"why": "y" * 400, "hint": "h" * 400, "at": "2026-01-01T00:00:00+00:00"}
+    repo.write(".orchestrator/stopped.json", json.dumps(facts))
+    said = repo.run("status")
+    lines = (said.out + said.err).splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 110
 
 
 def test_log(finished: Repo) -> None:
@@ -469,6 +475,24 @@ def test_status_after_the_end_says_what_is_new(repo: Repo) -> None:
     assert repo.run("status").err == "next: orchestrator run   # takes your edits in\n"
     repo.write("specs/new.md", "# Spec: new\n\n## Goal\n\nDo it.\n")
     assert "the next run will refuse it: specs/new.md:1" in repo.run("status").out
+
+
+def test_why_the_last_run_stopped_is_there_to_be_read_until_the_next_one(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.shell_agent('echo new > "$1"', verify="test ! -e broken || { echo it is broken; exit 1; }")
+    repo.write("broken", "")
+    repo.commit("a project")
+    repo.run("run", code=5)
+    said = repo.run("status")
+    assert "the last run stopped, just now: verify is red before any work: `test ! -e broken" in said.out
+    assert "\n  hint: mend the branch, or verify.command in orchestrator.toml" in said.out
+    assert "The last run stopped: verify is red" in repo.run("brief").out
+    repo.git("rm", "-q", "broken")
+    repo.commit("mended")
+    repo.run("run")
+    for verb in ("status", "brief"):
+        assert "stopped" not in repo.run(verb).out
 
 
 def test_what_could_start_is_claimed(repo: Repo) -> None:

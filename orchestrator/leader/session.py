@@ -14,7 +14,7 @@ from orchestrator.leader.orders import asked
 from orchestrator.leader.recovery import recover, sift
 from orchestrator.leader.report import Report
 from orchestrator.process import become_subreaper, give_memory_back
-from orchestrator.steps import publish
+from orchestrator.steps import publish, stopped
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.looking import Look
 from orchestrator.steps.project import Project
@@ -85,6 +85,16 @@ def run(leader: Leader, looked: Look) -> Report:
     """
     give_memory_back()
     become_subreaper()
+    project = leader.project
+    stopped.forget(project.folders)
+    try:
+        return _run(leader, looked)
+    except OrchestratorError as error:
+        stopped.note(project.folders, error, project.clock.now())
+        raise
+
+
+def _run(leader: Leader, looked: Look) -> Report:
     now = prepare(leader.project, leader.library, looked)
     leader.looked = leader.project.clock.monotonic()
     leader.check_until(now)

@@ -3,9 +3,12 @@
 from orchestrator.brief import Documents
 from orchestrator.documents.checkpoint import Checkpoint
 from orchestrator.errors import DocumentError
+from orchestrator.plaintext import one_line
 from orchestrator.steps.shown import waits
+from orchestrator.steps.stopped import Stopped, stopped
 from orchestrator.views.glance import Sources, checkpoint_path, look, own_bytes, phase, read_text, workflow
 from orchestrator.views.work import Work, work
+from orchestrator.workspace import Folders
 
 _CONVENTIONS = ("CLAUDE.md", "AGENTS.md")
 
@@ -29,7 +32,7 @@ def documents(sources: Sources) -> Documents | None:
         checkpoint_path=path,
         conventions=conventions.decode("utf-8", "replace"),
         conventions_path=source,
-        notes=[*filter(None, [waits(now.ledger.gate)]), *_notes(work(sources))],
+        notes=[*filter(None, [waits(now.ledger.gate)]), *_notes(work(sources), stopped(Folders(sources.root)))],
     )
 
 
@@ -40,8 +43,9 @@ def _checkpoint(sources: Sources, path: str) -> Checkpoint | None:
         return None
 
 
-def _notes(now: Work) -> list[str]:
+def _notes(now: Work, last: Stopped | None) -> list[str]:
     if now.leader:
         names = ", ".join(f"{item.task}/{item.attempt}" for item in now.running[:8]) or "nothing right now"
         return [f"A leader is at work (process {now.leader.pid}); running: {names}"]
-    return ["An abandoned run is here: `orchestrator run` carries on"] if now.abandoned else []
+    notes = [f"The last run stopped: {one_line(last.why, 200)}"] if last else []
+    return [*notes, "An abandoned run is here: `orchestrator run` carries on"] if now.abandoned else notes

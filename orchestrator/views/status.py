@@ -27,6 +27,7 @@ from orchestrator.steps.contradictions import (
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import approval
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, spec_path, waiting
+from orchestrator.steps.stopped import stopped
 from orchestrator.views.glance import Sources, edited, is_committed, look, phase, workflow
 from orchestrator.views.work import Leader, Running, work
 from orchestrator.workspace import Folders, read_own
@@ -67,6 +68,9 @@ class Status:
         approve: the command that approves what stands at HEAD.
         planning: the goal of a planning that has not come to its end, in one line; empty where there is none.
         answers: how many answers of a model it has.
+        stopped: what ended the last run before its end; empty where nothing did, and while a leader is at work.
+        stopped_hint: what to do about it.
+        stopped_at: when that was.
         problem: what keeps the documents from being read, as `file:line: what`.
     """
 
@@ -96,6 +100,9 @@ class Status:
     approve: str = ""
     planning: str = ""
     answers: int = 0
+    stopped: str = ""
+    stopped_hint: str = ""
+    stopped_at: datetime | None = None
     problem: str = ""
 
 
@@ -126,6 +133,9 @@ def _status(sources: Sources) -> Status:
         planning=one_line(left.goal, _GOAL) if left else "",
         answers=left.answers if left else 0,
     )
+    last = None if at_work.leader else stopped(Folders(sources.root))
+    if last:
+        shown = replace(shown, stopped=last.why, stopped_hint=last.hint, stopped_at=last.at)
     try:
         now = look(sources)
         if now is None:

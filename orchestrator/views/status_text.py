@@ -82,7 +82,8 @@ def text(shown: Status, now: datetime) -> str:
         lines = [f"The documents cannot be read: {one_line(shown.problem)}"]
     else:
         lines = [*_heading(shown), *_bars(shown), "", *_people(shown), _last(shown, now)]
-    fits = (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines + _at_work(shown))
+    lines += [*_stopped(shown, now), *_at_work(shown)]
+    fits = (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines)
     return "\n".join(fits)
 
 
@@ -146,6 +147,14 @@ def _at_work(shown: Status) -> list[str]:
     lines += [f"  running: {item.task}, attempt {item.attempt}" for item in shown.running[:_FEW]]
     more = len(shown.running) - _FEW
     return lines + planning + ([f"  ... and {more} more"] if more > 0 else [])
+
+
+def _stopped(shown: Status, now: datetime) -> Iterator[str]:
+    """Say to a person who was not there why the last run stopped."""
+    if shown.stopped and shown.stopped_at:
+        yield f"the last run stopped, {ago((now - shown.stopped_at).total_seconds())}: {shown.stopped}"
+    if shown.stopped_hint:
+        yield f"  hint: {shown.stopped_hint}"
 
 
 def _last(shown: Status, now: datetime) -> str:
