@@ -145,10 +145,29 @@ def test_a_line_of_a_file_with_carriage_returns_is_a_line(repo: Repo) -> None:
         assert repo.git("show", "--format=", "--numstat", commit, "--", "src/old.txt").split()[:2] == ["1", "1"]
 
 
+def test_where_git_refuses_other_line_ends_what_it_takes_lands(repo: Repo) -> None:
+    repo.git("config", "core.safecrlf", "true")
+    repo.write("src/old.txt", b"one\r\ntwo\r\n")
+    repo.commit("as it was")
+    repo.write(".gitattributes", "* text=auto\n")
+    land(repo, "printf 'three\\r\\n' >> src/old.txt")
+    assert repo.git("show", "--format=", "--numstat", "HEAD", "--", "src/old.txt").split()[:2] == ["1", "0"]
+
+
 def test_what_a_spec_asks_for_is_taken_from_a_folder_that_git_ignores(repo: Repo) -> None:
     repo.write(".gitignore", "gen/\n*.o\n")
     land(repo, "mkdir -p gen/deep src; echo 1 > gen/deep/out.txt; echo 2 > src/a.c; echo 3 > src/a.o", "gen/**", "src/")
     assert repo.git("ls-files", "gen", "src").split() == ["gen/deep/out.txt", "src/a.c"]
+
+
+def test_what_git_ignores_by_another_rule_stays_behind_in_such_a_folder_too(repo: Repo) -> None:
+    repo.write(".gitignore", "gen/\n.env\nnode_modules/\n")
+    land(
+        repo,
+        "mkdir -p gen/node_modules/x; echo 1 > gen/a; echo SECRET > gen/.env; echo 2 > gen/node_modules/x/i.js",
+        "gen/",
+    )
+    assert repo.git("ls-files", "gen").split() == ["gen/a"]
 
 
 def test_a_repository_in_a_folder_that_git_ignores_is_held_against_nobody(repo: Repo) -> None:

@@ -136,3 +136,33 @@ def test_a_repository_that_was_moved_knows_its_landings(repo: Repo) -> None:
     moved = Repo(repo.root.with_name("moved"), env=repo.env)
     shutil.move(repo.root, moved.root)
     assert "nothing to do" in moved.run("run").out
+
+
+def test_a_conflict_that_a_person_left_is_not_settled_for_them(repo: Repo) -> None:
+    """Also where the file holds just what the branch has: it is theirs to say so."""
+    project(repo, "a", command='echo work > "$1"')
+    repo.write("a.txt", "committed\n")
+    repo.commit("a file")
+    repo.write("a.txt", "stashed\n")
+    repo.git("stash", "push", "-q")
+    repo.write("a.txt", "other\n")
+    repo.commit("something else")
+    subprocess.run(["git", "stash", "pop"], cwd=repo.root, env=repo.env, check=False, capture_output=True)
+    repo.git("checkout", "--ours", "a.txt")
+    before = repo.git("ls-files", "-u")
+    assert before
+    assert "uncommitted changes are in the way: a.txt" in repo.run("run", code=5).err
+    assert repo.git("ls-files", "-u") == before
+    assert repo.read("a.txt") == "other\n"
+
+
+def test_a_message_that_is_left_from_long_ago_keeps_nobody(repo: Repo) -> None:
+    project(repo, "a")
+    repo.write(".git/MERGE_MSG", "a pick that was thrown away\n")
+    repo.write("mine.txt", "3\n")
+    repo.git("add", "mine.txt")
+    repo.write("new.txt", "x\n")
+    repo.git("add", "-N", "new.txt")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert repo.git("diff", "--cached", "--name-only") == "mine.txt"

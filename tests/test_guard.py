@@ -234,3 +234,30 @@ def test_a_name_that_an_agent_takes_for_its_commits_is_told(repo: Repo) -> None:
     told = "user.name of this repository was changed while agents worked: Bot (before: not set)"
     assert told in repo.run("run").err
     assert repo.git("config", "user.name") == "Bot"
+
+
+def test_a_branch_whose_commits_went_with_it_is_no_error(repo: Repo) -> None:
+    project(
+        repo,
+        "git branch -q -D feature; git -c gc.reflogExpire=now reflog expire --all --expire=now; git gc -q --prune=now",
+    )
+    repo.git("switch", "-q", "-c", "feature")
+    repo.write("mine.txt", "mine\n")
+    repo.commit("a feature")
+    repo.git("switch", "-q", "main")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
+def test_of_a_branch_that_moved_on_what_it_came_to_is_kept(repo: Repo) -> None:
+    on = f"git update-ref refs/heads/feature $(git {IDENTITY} commit-tree -p feature -m further feature^{{tree}})"
+    project(repo, f"if [ $ORCHESTRATOR_TASK = a ]; then {on}; else git branch -q -D feature; fi", tasks="ab")
+    repo.task("a: do a", "b: do b (after: a)")
+    repo.commit("one after the other")
+    repo.git("switch", "-q", "-c", "feature")
+    repo.write("mine.txt", "mine\n")
+    repo.commit("a feature")
+    repo.git("switch", "-q", "main")
+    said = repo.run("run").err
+    assert repo.landed() == ["a", "b"]
+    assert repo.git("log", "-1", "--format=%s", said.partition("git branch feature ")[2].split()[0]) == "further"

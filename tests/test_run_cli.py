@@ -209,6 +209,20 @@ def test_an_agent_that_cannot_work_stops_the_run_and_is_held_against_no_task(rep
     assert repo.landed() == ["a", "b"]
 
 
+def test_one_task_whose_agent_cannot_work_keeps_no_other(repo: Repo) -> None:
+    repo.task("a: do a", "b: do b", "c: do c")
+    repo.spec("a", "a.txt", more="**Agent**: gone\n")
+    for name in "bc":
+        repo.spec(name, f"{name}.txt")
+    repo.shell_agent('echo new > "$1"', more='[agents.gone]\ncommand = ["./gone.sh"]\n\n[roles]\nworker = "sh"\n')
+    repo.commit("a project")
+    repo.write("gone.sh", "#!/bin/sh\n").chmod(0o755)
+    said = repo.run("run", code=4)
+    assert "error: a/1 cannot be carried out" in said.err
+    assert sorted(repo.landed()) == ["b", "c"]
+    assert "the last run stopped, just now: a/1 cannot be carried out" in repo.run("status").out
+
+
 def test_a_dry_run_says_who_leads_and_promises_nothing_then(repo: Repo) -> None:
     repo.task("a: do a")
     repo.spec("a", "a.txt")

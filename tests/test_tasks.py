@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from harness import Repo
+from test_edits import while_running
 
 
 def started(repo: Repo, *tasks: str, verify: str = "") -> None:
@@ -156,6 +158,28 @@ def test_a_leader_leaves_alone_what_is_claimed_while_it_makes_a_worktree(repo: R
     assert "claimed by ann" in said.out + said.err
     assert status(repo) == {"one": "claimed", "two": "done"}
     assert not list((repo.root / ".orchestrator/worktrees").glob("one-*"))
+
+
+def test_a_task_that_both_gave_up_is_done_in_a_worktree_that_was_used_before(repo: Repo) -> None:
+    repo.task("a: The first", "one: The second (after: a)", "last: The third (after: a)")
+    for name in ("a", "one", "last"):
+        repo.write(f"{name}.txt", "old\n")
+        repo.spec(name, f"{name}.txt")
+    repo.shell_agent('[ "$1" != last.txt ] || sleep 2; echo x > "$1"', more="[limits]\njobs = 2\n")
+    repo.commit("the plan")
+    ref = "refs/orchestrator/claims/one"
+    # The one call for which a worktree is lent again whose files were changed.
+    repo.once_before_git("checkout-index", f"cd {repo.root}; git update-ref {ref} HEAD")
+
+    def release() -> None:
+        while not (repo.root / ".git" / ref).exists():
+            time.sleep(0.02)
+        time.sleep(0.5)
+        repo.git("update-ref", "-d", ref)
+
+    said = while_running(repo, release)
+    assert "paused one/1: " in said
+    assert sorted(repo.landed()) == ["a", "last", "one"]
 
 
 def test_eight_claimers_never_get_the_same_task(repo: Repo) -> None:

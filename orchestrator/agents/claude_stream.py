@@ -11,7 +11,7 @@ from orchestrator.failure import Failure
 from orchestrator.models.classify import of_status
 
 RESULT = "StructuredOutput"  # the tool that hands the structured result in: no work by itself
-_LOGIN = re.compile(r"/login|invalid api key", re.IGNORECASE)
+_LOGIN = re.compile(r"not logged in|invalid api key|please run /login", re.IGNORECASE)
 
 
 class ClaudeStream:
@@ -116,7 +116,7 @@ def _failure(found: Mapping[str, Any], said: str) -> Failure:
         return Failure.QUOTA
     if status := count(found, "api_error_status"):
         return of_status(status, "", said)
-    if _LOGIN.search(said):
+    if _LOGIN.match(said):
         return Failure.FATAL
     # The connection failed, or what came back was no answer, more often than it tries again.
     passing = {text(found, "terminal_reason"), text(found, "subtype")} & {"api_error", "error_during_execution"}

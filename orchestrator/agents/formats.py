@@ -178,7 +178,7 @@ FORMATS: Mapping[str, Format] = {
         },
         # It ends with 0 whatever the API said.
         complaints={
-            r"litellm\.(AuthenticationError|NotFoundError|PermissionDeniedError)": Failure.FATAL,
+            r"^litellm\.(AuthenticationError|NotFoundError|PermissionDeniedError): ": Failure.FATAL,
             r"litellm\.(RateLimitError|InternalServerError|ServiceUnavailableError|Timeout)": Failure.TRANSIENT,
             r"litellm\.(APIConnectionError|APIError)": Failure.TRANSIENT,
             r"litellm\.(BadRequestError|ContextWindowExceededError)": Failure.DETERMINISTIC,

@@ -4,9 +4,9 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from orchestrator.cli.output import Output, json_line, plain, say
+from orchestrator.cli.output import Output, json_line, plain
 from orchestrator.clock import SystemClock
 from orchestrator.events import Event, Tell, silent
 from orchestrator.views.board import Board
@@ -35,12 +35,18 @@ class _Quietly:
     """Writes while somebody reads; a reader that went away ends the writing, not the work."""
 
     def __init__(self) -> None:
+        self._gone = False
         self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
         """Write `text` to stdout at once, whole."""
-        with self._lock, suppress(OSError):
-            say(text)
+        with self._lock:
+            try:
+                if not self._gone:
+                    sys.stdout.write(text)
+                    sys.stdout.flush()
+            except OSError:  # a full disk is told by the report, which fails in its turn
+                self._gone = True
 
 
 def _stream() -> Tell:

@@ -84,7 +84,8 @@ class Output:
                 self._envelope(ok=False, data={"error": facts}, following=(), truncated=False)
         else:
             hint = f"hint: {safe_text(error.hint)}\n" if error.hint else ""
-            say(f"error: {safe_text(str(error))}\n{hint}", sys.stderr)
+            with suppress(OSError):
+                say(f"error: {safe_text(str(error))}\n{hint}", sys.stderr)
         return int(error.code)
 
     def crashed(self, error: Exception, argv: Sequence[str], folder: Path) -> int:

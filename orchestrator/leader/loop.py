@@ -9,7 +9,7 @@ from orchestrator import plan as planning
 from orchestrator import policy
 from orchestrator.agents.protocol import Agent
 from orchestrator.engines.local import Delivery, LocalEngine
-from orchestrator.errors import DocumentError, Exit, OrchestratorError
+from orchestrator.errors import DocumentError, OrchestratorError
 from orchestrator.failure import Failure, Next, transient_row
 from orchestrator.leader.beside import PlanningBeside
 from orchestrator.leader.docket import Docket, docket, failures, verdict
@@ -19,12 +19,12 @@ from orchestrator.leader.inbox import Landed, Planned, Stop
 from orchestrator.leader.orders import before, order
 from orchestrator.leader.report import Report
 from orchestrator.leader.tidying import Tidying
-from orchestrator.leader.unanswered import Unanswered, hopeless, unreached
+from orchestrator.leader.unanswered import Unanswered, hopeless, unreached, wait_for
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import Attempt
 from orchestrator.repo.checkout import InTheWayError
-from orchestrator.repo.history import walk
+from orchestrator.repo.history import is_checkpoint
 from orchestrator.repo.index_lock import NotNowError
 from orchestrator.repo.remembered import remember
 from orchestrator.steps import publish
@@ -88,13 +88,6 @@ class Leader:
         self.asked.set()
         self.inbox.put(Stop(signal))
 
-    def check_until(self, now: Situation) -> None:
-        """Raise OrchestratorError when `until` names no phase, before anything starts."""
-        if self.until and planning.match_phase(self.until, now.plan.phases) is None:
-            raise OrchestratorError(
-                f"{self.until!r} is no phase", hint=f"one of: {', '.join(now.plan.phases)}", code=Exit.USAGE
-            )
-
     def run(self) -> Report:
         """Carry the plan on until it is complete, or until nothing can move without a person.
 
@@ -115,6 +108,8 @@ class Leader:
             self._planning.close()
             self._tidying.close()
             project.worktrees.close()
+        if self._error is None and not self._stops:
+            self._error = next(iter(self._holds.hopeless.values()), None)
         if self._error:
             raise self._error
         self._finish()
@@ -147,7 +142,8 @@ class Leader:
         except (OrchestratorError, OSError) as error:
             self._fail(error)
             return False
-        self._not_now = None
+        if not self._landing:  # which may yet be put off
+            self._not_now = None
         return again
 
     def _work(self, engine: LocalEngine) -> bool:
@@ -230,7 +226,7 @@ class Leader:
         following, why = verdict(self.project.git, self.project.config, now, mine)
         if following is Next.LATER and last.ref not in self._holds.seen:
             self._holds.seen.add(last.ref)
-            self._wait_for(last.task, last.number, transient_row(failures(mine)))
+            wait_for(self.project, self._holds, last.task, last.number, transient_row(failures(mine)))
         if following is Next.AGAIN and is_news(now, last):
             return learn(self.project, self.library, list(self._running), mine) is not None
         if following is not Next.DEAD:
@@ -238,11 +234,6 @@ class Leader:
         publish.bury(self.project, self.library, list(self._running), mine, why)
         self.project.say("dead", last.task, last.number, why=why)
         return True
-
-    def _wait_for(self, task: str, number: int, row: int) -> None:
-        """Let a task wait after so many failures in a row that pass."""
-        seconds = self._holds.hold(task, row, self.project.models.shut_for())
-        self.project.say("attempt.later", task, number, seconds=seconds)
 
     def _chosen(self, known: Docket) -> list[Order]:
         """Return the orders for the tasks that may start now."""
@@ -280,19 +271,16 @@ class Leader:
             # A task claimed by somebody else runs as far as its files are concerned.
             running=frozenset({*self._running, *taken}),
             waiting=frozenset(attempt.task for attempt in known.waiting()),
-            held=self._holds.tasks.union(spent, known.unlearnt() if self._landing else ()),
+            held=self._holds.tasks.union(self._holds.hopeless, spent, known.unlearnt() if self._landing else ()),
         )
 
     def _checkpoint_first(self, known: Docket) -> bool:
         """Write the checkpoint `auto` wants before delegation or a risky step; True when it was written."""
         project, now = self.project, known.now
-        if project.config.every != "auto" or now.state is None or self._is_checkpoint(now.commit):
+        if project.config.every != "auto" or now.state is None or is_checkpoint(project.git, now.commit):
             return False
         why = policy.checkpoint_due("auto", before(self._chosen(known), now.state, project.clock.now()))
         return bool(why and publish.checkpoint(project, self.library, list(self._running), why, why))
-
-    def _is_checkpoint(self, commit: str) -> bool:
-        return bool(next(walk(self.project.git, commit, "-1")).get("Checkpoint"))
 
     def _land(self, waiting: Sequence[Attempt]) -> None:
         """Land in a thread of its own, so that the loop goes on."""
@@ -331,7 +319,7 @@ class Leader:
             elif message.attempt:
                 self._holds.recorded(message.attempt.task)
                 if message.attempt.failure is Failure.FATAL:
-                    self._fail(hopeless(message.attempt.task, message.attempt.number, message.attempt.detail))
+                    self._give_up(message.attempt.task, message.attempt.number, message.attempt.detail)
         elif isinstance(message, Landed):
             self._landing = None
             self._gathering.landed()
@@ -352,15 +340,24 @@ class Leader:
         row = self._holds.pause(paused.task)
         if self._draining:
             return
-        if failure is Failure.INTERRUPTED:
+        if failure is Failure.FATAL:
+            self._give_up(paused.task, paused.number, paused.answer.detail)
+        elif failure is Failure.INTERRUPTED:
             record_kept(project, paused.task, paused.number, paused.answer)
             self._holds.recorded(paused.task)
-        elif error := unreached(paused, row, project.config.retries):
-            self._fail(error)
+        elif failure is Failure.TRANSIENT and row > project.config.retries:
+            self._fail(unreached(paused, row))
         else:
             # Within the attempt it was waited for already: from there on, longer.
             waited = project.config.retries if failure is Failure.TRANSIENT else 0
-            self._wait_for(paused.task, paused.number, waited + row)
+            wait_for(project, self._holds, paused.task, paused.number, waited + row)
+
+    def _give_up(self, task: str, number: int, why: str) -> None:
+        """Leave a task whose agent cannot work to another run; that a second one cannot either ends this."""
+        error = self._holds.hopeless[task] = hopeless(task, number, why)
+        self.project.say("waiting", why=one_line(str(error)))
+        if len(self._holds.hopeless) > 1:
+            self._fail(error)
 
     def _after_landing(self, error: Exception | None) -> None:
         passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)
@@ -368,6 +365,8 @@ class Leader:
             self._put_off(error)
         elif error:
             self._fail(error)
+        else:
+            self._not_now = None
 
     def _stop(self, engine: LocalEngine, signal: int) -> None:
         self._stops += 1
@@ -388,7 +387,7 @@ class Leader:
         """Write the session's last checkpoint where one is due, and say how things stand."""
         now = self._situation()
         self._gated(now)
-        if self.report.landed and not self._is_checkpoint(now.commit) and self._stops < 2:  # noqa: PLR2004
+        if self.report.landed and not is_checkpoint(self.project.git, now.commit) and self._stops < 2:  # noqa: PLR2004
             publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
             now = self._situation()
         self._tidying.now()

@@ -4,6 +4,7 @@ import gc
 import threading
 from collections.abc import Mapping
 
+from orchestrator import plan as planning
 from orchestrator import render
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
@@ -78,6 +79,13 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
         )
 
 
+def _check_until(until: str, now: Situation) -> None:
+    """Raise OrchestratorError when `until` names no phase, before anything starts."""
+    if until and planning.match_phase(until, now.plan.phases) is None:
+        hint = f"one of: {', '.join(now.plan.phases)}"
+        raise OrchestratorError(f"{until!r} is no phase", hint=hint, code=Exit.USAGE)
+
+
 def run(leader: Leader, looked: Look) -> Report:
     """Carry the plan on from wherever it stands, and say how it ended.
 
@@ -97,7 +105,7 @@ def run(leader: Leader, looked: Look) -> Report:
 def _run(leader: Leader, looked: Look) -> Report:
     now = prepare(leader.project, leader.library, looked)
     leader.looked = leader.project.clock.monotonic()
-    leader.check_until(now)
+    _check_until(leader.until, now)
     gate = now.ledger.gate
     if gate is not None and gate.shut:
         leader.report.gate = gate.name

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.failure import Failure
 from orchestrator.leader.holds import Holds
 from orchestrator.repo.attempts import Attempt
 from orchestrator.steps.asking import NoAnswer
@@ -15,18 +14,16 @@ from orchestrator.steps.project import Project
 _QUOTA = 300.0  # seconds between questions while a limit of the account is reached that says no time
 
 
-def unreached(paused: Paused, row: int, most: int) -> OrchestratorError | None:
-    """Return the error that ends the run over an attempt that can go on; None where it is only to be waited for.
+def wait_for(project: Project, holds: Holds, task: str, number: int, row: int) -> None:
+    """Let a task wait after so many failures in a row that pass."""
+    seconds = holds.hold(task, row, project.models.shut_for())
+    project.say("attempt.later", task, number, seconds=seconds)
 
-    `row` is how often in a row its agent got through to nobody, and `most` how often that is waited for.
-    """
-    failure, why = paused.answer.failure, paused.answer.detail
-    if failure is Failure.FATAL:
-        return hopeless(paused.task, paused.number, why)
-    if failure is not Failure.TRANSIENT or row <= most:
-        return None
+
+def unreached(paused: Paused, row: int) -> OrchestratorError:
+    """Return the error of an attempt that can go on, and whose agent got through to nobody so often in a row."""
     return OrchestratorError(
-        f"{paused.task}/{paused.number} cannot go on, after {row} transient failures in a row: {why}",
+        f"{paused.task}/{paused.number} cannot go on, after {row} transient failures in a row: {paused.answer.detail}",
         hint="orchestrator run   # goes on where it was: nothing is lost, and nothing is paid for again",
     )
 

@@ -162,16 +162,17 @@ def _refusal(command: str, cwd: Path, error: OSError) -> StartError:
     if str(error.filename) == str(cwd):
         return StartError(f"cannot run {command!r} in {cwd}: {error.strerror}", hint="the folder must exist")
     hint = f"install it, correct its name, or put it on PATH; `command -v {command}` shows what is found"
-    if "/" in command and not Path(command).is_absolute():
+    if error.errno == errno.E2BIG:
+        hint = "the list of files is too long for one command line: name folders or fewer files in the spec"
+    elif "/" in command and not Path(command).is_absolute():
         hint = f"it is looked for among what is committed: git add --chmod=+x {command}, and commit it"
     return StartError(f"cannot start {command!r}: {error.strerror}", hint=hint)
 
 
 def _watch(pump: Pump, began: float, limits: Limits, cancel: threading.Event) -> Cause:
     while True:
-        pump.step(
-            0.0
-        )  # first of all: after a standstill of ours, what it said meanwhile, and its end, are not read yet
+        # After a standstill of ours, what it said meanwhile is still to be heard, and its end.
+        pump.step(0.0)
         if pump.exited():
             return Cause.EXIT
         now = time.monotonic()

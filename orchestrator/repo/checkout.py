@@ -179,7 +179,7 @@ class Checkout:
             # Of another length, for its line ends, a file passes for changed until git is told to look into it.
             touched = {change.path for change in changes}.intersection(
                 private.records("diff-files", "--name-only", "-z")
-            )
+            ).difference(self._unmerged(private))
             alike = same_as(self.git, self.place.root, old, sorted(touched))
             private.run("update-index", "-z", "--stdin", stdin=joined(alike))
             private.read_tree("-n", "-m", "-u", old, new)

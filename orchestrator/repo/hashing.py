@@ -32,14 +32,24 @@ def blob_ids(git: Git, paths: Sequence[str], before: Mapping[str, Entry] = _NOTH
     """
     if not paths:
         return []
-    listing = b"".join(quoted(path) + b"\n" for path in paths)
-    ids = git.run("hash-object", *["-w"] * keep, "--stdin-paths", stdin=listing).decode().split()
-    found = dict(zip(paths, ids, strict=True))
-    others = {path: before[path].blob for path in paths if path in before and before[path].blob != found[path]}
-    known = blobs(git, others.values()) if others else {}
-    crlf = {path: before[path] for path, blob in others.items() if b"\r\n" in known.get(blob, b"")}
+    found = dict(zip(paths, _hashed(git, paths), strict=True))
+    crlf = {path: before[path] for path in paths if path in before and _keeps_its_ends(git, before[path], found[path])}
+    plain = [path for path in paths if path not in crlf]
+    if keep and plain:
+        _hashed(git, plain, "-w")
     found |= _added(git, crlf, keep=keep)
     return list(found.values())
+
+
+def _hashed(git: Git, paths: Sequence[str], *how: str) -> list[str]:
+    listing = b"".join(quoted(path) + b"\n" for path in paths)
+    return git.run("hash-object", *how, "--stdin-paths", stdin=listing).decode().split()
+
+
+def _keeps_its_ends(git: Git, before: Entry, now: str) -> bool:
+    """Whether a file that has another id by now has line ends that git would leave alone, for it knows them already."""
+    known = blobs(git, [before.blob]) if before.blob not in {"", now} else {}
+    return b"\r\n" in known.get(before.blob, b"")
 
 
 def _added(git: Git, known: Mapping[str, Entry], *, keep: bool) -> dict[str, str]:

@@ -42,6 +42,11 @@ class Entry:
         return next(iter(reversed(self.all(key))), "")
 
 
+def is_checkpoint(git: Git, commit: str) -> bool:
+    """Whether `commit` carries a checkpoint."""
+    return bool(next(walk(git, commit, "-1")).get("Checkpoint"))
+
+
 def walk(git: Git, tip: str, *options: str) -> Iterator[Entry]:
     """Yield the commits reachable from `tip`, newest first; `options` are git log's, fixed by the caller's code."""
     output = git.run("log", "-z", f"--format={'%x00'.join(_FIELDS)}", *options, "--end-of-options", tip, "--")

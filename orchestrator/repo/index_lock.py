@@ -60,7 +60,8 @@ def _take(place: Place, path: Path, living: float) -> None:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         except FileExistsError as error:
-            if time.monotonic() > deadline + (living if at_work(place) else 0.0):
+            late = time.monotonic() - deadline
+            if late > living or (late > 0 and not at_work(place)):
                 raise NotNowError(
                     f"another git process holds {path}",
                     hint="let it finish, then the same command again",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import move, packed, resolve
+from orchestrator.repo.refs import loose, move, packed, resolve
 from orchestrator.repo.undo import kept
 from orchestrator.repo.watch import Look, look_at
 
@@ -44,7 +44,7 @@ class Keepsakes:
         listed = self.git.run("for-each-ref", "--format=%(objectname) %(refname)", _HEADS)
         rows = (os.fsdecode(line).partition(" ") for line in listed.split(b"\n") if line)
         self._branches = {ref: commit for commit, _, ref in rows}
-        self._loose, self._packed = self._files(), packed(self.place.git_dir)
+        self._loose, self._packed = {*self._files()}, packed(self.place.git_dir)
 
     def look(self) -> list[str]:
         """Keep what is gone, save branches that another one holds; return a sentence for each."""
@@ -65,16 +65,17 @@ class Keepsakes:
         return told
 
     def _lost_branches(self) -> list[str]:
-        loose, where = self._files(), packed(self.place.git_dir)
-        unsure = self._branches.keys() - loose if where != self._packed else self._loose - loose
-        self._loose, self._packed = loose, where
+        files, where = self._files(), packed(self.place.git_dir)
+        unsure = self._branches.keys() - files.keys() if where != self._packed else self._loose - files.keys()
+        self._loose, self._packed = {*files}, where
+        self._branches |= files  # they may have moved on
         told = []
         for branch in sorted(unsure):
             if resolve(self.git, branch) is not None:
                 continue
             commit, name = self._branches.pop(branch), branch.removeprefix(_HEADS)
-            held = self.git.run("for-each-ref", "--count=1", "--contains", commit, _HEADS, "refs/remotes/")
-            ref = "" if held else self._keep("branch", commit)
+            search = ("for-each-ref", "--count=1", "--contains", commit, _HEADS, "refs/remotes/")
+            ref = "" if self.git.attempt(*search).stdout else self._keep("branch", commit)
             if ref:
                 told.append(f"the branch {one_line(name)} is gone; it is kept: git branch {one_line(name)} {ref}")
         return told
@@ -94,5 +95,7 @@ class Keepsakes:
         found = _STASHED.findall(file.read_bytes()) if file.is_file() else []
         return {commit.decode(): one_line(name.decode("utf-8", "replace"), 60) for commit, name in found}
 
-    def _files(self) -> set[str]:
-        return {branch for branch in self._branches if os.path.lexists(self.place.git_dir / branch)}
+    def _files(self) -> dict[str, str]:
+        """Return those of the branches that have a file of their own, with what it says."""
+        said = {f"{_HEADS}{name}": commit for name, commit in loose(self.place.git_dir, _HEADS).items()}
+        return {branch: commit for branch, commit in said.items() if branch in self._branches and commit}

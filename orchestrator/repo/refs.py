@@ -14,6 +14,8 @@ from orchestrator.workspace import sync_folder
 OURS = "refs/orchestrator"
 _LONGEST = 100  # bytes of a ref's file: an id has 64 at most
 _SAME_TIME = 0.1  # seconds within which two changes may bear one time
+# Where the leader's documents are. Spelled out: `standing`, which names them, takes long to load.
+PAPERS = (":/TODO.md", ":/workflow-state.md", ":/specs", ":/checkpoints")
 _BEGUN = {
     "MERGE_HEAD": "merge",
     "REVERT_HEAD": "revert",
@@ -69,13 +71,14 @@ def unfinished(git: Git, git_dir: Path) -> tuple[str, str] | None:
     """Return what a person began with git and has not committed, and what ends it; None where there is nothing."""
     for file, verb in _BEGUN.items():
         if (git_dir / file).exists():
-            return f"a git {verb} is not finished", f"git {verb} --continue   # or: git {verb} --abort"
-    # These two may be left from long ago.
-    if not any((git_dir / file).exists() for file in ("SQUASH_MSG", "MERGE_MSG")):
+            return f"a git {verb} is not finished", f"git {verb} --continue   # or what `git status` offers"
+    # These two may be left from long ago: then nothing of ours is staged, or a person is about to commit it.
+    said = next((file for file in ("SQUASH_MSG", "MERGE_MSG") if (git_dir / file).exists()), "")
+    staged = ("diff-index", "--cached", "--ita-invisible-in-index", "--quiet", "HEAD", "--", *PAPERS)
+    if not said or git.attempt(*staged).returncode != 1:
         return None
-    if git.attempt("diff-index", "--cached", "--quiet", "HEAD", "--").returncode != 1:
-        return None
-    return "what git merged or picked is not committed", "git commit   # or put it away: git stash push"
+    hint = f"git commit   # or put it away: git stash push; if there was none: rm .git/{said}"
+    return "what git merged or picked is not committed", hint
 
 
 def checked_out(git: Git) -> str | None:

@@ -179,18 +179,26 @@ def take(
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
     odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
-    skipped = ignored(inside, [_place(path) for path in odd]) if odd else set()
+    places = [_place(path) for path in odd]
+    skipped = (ignored(inside, places) - _asked_for(inside, places, named)) if odd else set()
     odd = {path: why for path, why in odd.items() if _place(path) not in skipped}
     oddities = {**odd, **{_shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
 
 
 def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str]) -> set[str]:
-    """Return those ignored files that are in a folder which git ignores and a spec asks for all the same."""
+    """Return those ignored files that are in a folder which git ignores and a spec asks for all the same.
+
+    What git ignores by another rule as well, such as `.env`, is not among them.
+    """
     folders = {pattern: f"{folder}/" for pattern in named if is_glob(pattern) and (folder := fixed(pattern))}
     passed_over = ignored(inside, sorted(set(folders.values())))
-    wide = [pattern for pattern, folder in folders.items() if folder in passed_over]
-    return {path for path in unwanted if covers(wide, path)}
+    found: set[str] = set()
+    for pattern, folder in folders.items():
+        if folder in passed_over:
+            within = {path.removeprefix(folder): path for path in unwanted if covers([pattern], path)}
+            found |= {within[name] for name in within.keys() - ignored(inside, sorted(within))}
+    return found
 
 
 def _place(path: str) -> str:

@@ -1,6 +1,7 @@
 """What was checked out reaches the disk: git never syncs it, and a power cut would leave the files empty."""
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -46,10 +47,12 @@ def _sync(path: Path) -> None:
 def _send(path: Path) -> bool:
     """Have the system write a file out, without waiting for it, where it can be told so; False where there is none."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return False
         if hasattr(os, "posix_fadvise"):
             # Linux starts to write what is dirty, and lets go of what is not.
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)

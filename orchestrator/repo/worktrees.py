@@ -239,8 +239,9 @@ class Worktrees:
                     continue
                 pointer = self.home / target.name / ".git"
                 if pointer.is_file() and self.admin(target.name) is None:
+                    # In this order: what a kill between the two leaves is found here again.
+                    write_whole(pointer, b"gitdir: " + os.fsencode(admin) + b"\n")
                     write_whole(admin / "gitdir", os.fsencode(pointer) + b"\n")
-                    write_whole(pointer, self.pointer(target.name))
 
     def _was_ours(self, target: Path) -> bool:
         """Whether a worktree at `target` is one of these, here or where the repository was before."""

@@ -14,6 +14,7 @@ from orchestrator.steps import claim
 from orchestrator.steps.dirt import as_changes, uncommitted
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.land import land
+from orchestrator.steps.learn import learnt
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import Library, Situation, situation, spec_path
 
@@ -105,10 +106,11 @@ def _refuse_unlandable(git: Git, now: Situation, task: str) -> None:
 
 
 def _attempt(project: Project, now: Situation, task: Task, who: str, told: str) -> Attempt:
+    highest = max(project.register.highest(task.id), now.ledger.reopened.get(task.id, 0))
     result = f"## Result: {one_line(task.title)}\n\n**Status**: Complete\n**Decisions**: {one_line(told, 2_000)}\n"
     return Attempt(
         task=task.id,
-        number=max(project.register.highest(task.id), now.ledger.reopened.get(task.id, 0)) + 1,
+        number=max([highest, *learnt(now.plan.specs[task.id])]) + 1,
         commit="",
         base=now.commit,
         spec=now.spec_ids[task.id],

@@ -21,6 +21,8 @@ from orchestrator.steps import desk as desks
 from orchestrator.steps.standing import TODO, phases_in, recalled, spec_path
 from orchestrator.workspace import read_own, write_durably
 
+_TRIES = 20  # others may add tasks at the same time
+
 
 @dataclass(frozen=True)
 class Added:
@@ -53,25 +55,31 @@ def add_task(git: Git, place: Place, phases: tuple[str, ...], wanted: Wanted) ->
         OrchestratorError: no TODO.md, an id that is none, is taken or has landed, an unknown phase or dependency.
         NotNowError: another git process is at work on the checkout.
     """
-    with index_lock(place, living=0.0):
-        return _add(git, place.root, phases, wanted)
+    for _ in range(_TRIES):
+        added, before, after = _grown(git, place.root, phases, wanted)
+        if not added.changed:
+            return added
+        # For as short as can be: a kill would leave it there, for a person's git to stumble over until the next run.
+        with index_lock(place, living=0.0):
+            if read_own(place.root, TODO) == before:
+                write_durably(place.root / TODO, after)
+                return added
+    raise OrchestratorError(f"{TODO} changes all the time", hint="the same command again", code=Exit.PRECONDITION)
 
 
-def _add(git: Git, root: Path, phases: tuple[str, ...], wanted: Wanted) -> Added:
+def _grown(git: Git, root: Path, phases: tuple[str, ...], wanted: Wanted) -> tuple[Added, bytes, bytes]:
+    """Return the task as TODO.md would have it, with the bytes of TODO.md before and after."""
     desk, todo, plan = desks.required(root, phases)
     phase = _phase(plan, wanted.phase)
     if not task_id.valid(wanted.name):
         raise OrchestratorError(f"{wanted.name!r} cannot be an id", hint=task_id.RULE, code=Exit.USAGE)
     known = todo.task(wanted.name)
     if known is not None:
-        return _same(plan, known, replace(wanted, phase=phase if wanted.phase else ""))
+        return _same(plan, known, replace(wanted, phase=phase if wanted.phase else "")), b"", b""
     _refuse_landed(git, todo, wanted.name)
     grown = todo.add(wanted.name, wanted.title, heading(todo, plan.phases, phase), wanted.after)
     fresh = planning.build(grown, desk.specs, phases or phases_in(desk.state), TODO)
-    if read_own(root, TODO) != todo.render():
-        raise OrchestratorError(f"{TODO} changed meanwhile", hint="the same command again", code=Exit.PRECONDITION)
-    write_durably(root / TODO, grown.render())
-    return _added(fresh, fresh.tasks[wanted.name], changed=True)
+    return _added(fresh, fresh.tasks[wanted.name], changed=True), todo.render(), grown.render()
 
 
 def _refuse_landed(git: Git, todo: Todo, name: str) -> None:

@@ -146,7 +146,7 @@ def _ground(project: Project, order: Order, cancel: threading.Event) -> _Ground:
     slot = project.worktrees.lend(order.name, order.base, hidden, lambda: not cancel.is_set())
     # Who claims looks for the worktree after that: of the two, one sees the other.
     if claim.is_claimed(project.git, order.task):
-        project.worktrees.remove(order.name)
+        project.worktrees.give_back(order.name, None)
         raise UnwantedError
     named = {file.path for file in order.spec.files}
     config = project.config

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.repo.git import Git
+from orchestrator.repo.refs import PAPERS
 from orchestrator.workspace import TEMPORARY
 
 # One process for all: of 20,000 documents, each that reads the index takes 5 ms more.
@@ -13,8 +14,6 @@ _STATUS = (
     *("-c", "core.preloadIndex=false", "status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all"),
     *("--untracked-files=all", "--ignored"),
 )
-# Spelled out: `standing`, which names them, takes a third of the time that git is given here.
-_OURS = (":/TODO.md", ":/workflow-state.md", ":/specs", ":/checkpoints")
 _IGNORED = "!!"
 
 
@@ -42,7 +41,7 @@ def look(git: Git) -> Seen:
     Raises:
         GitError: git cannot say.
     """
-    return _seen(git.records(*_STATUS, "--", *_OURS))
+    return _seen(git.records(*_STATUS, "--", *PAPERS))
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def looking(folder: Path, env: Mapping[str, str]) -> Iterator[Look]:
 
     Of 20,000 documents git takes 50 ms, and a run needs as long before it can ask.
     """
-    with Git(folder, env).meanwhile(*_STATUS, "--", *_OURS) as answer:
+    with Git(folder, env).meanwhile(*_STATUS, "--", *PAPERS) as answer:
 
         def seen() -> Seen | None:
             records = answer()

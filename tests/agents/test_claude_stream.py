@@ -102,6 +102,7 @@ FAILURES = [
     ({"api_error_status": 401, "result": "Invalid API key · Fix external API key"}, Failure.FATAL),
     ({"api_error_status": 404, "result": "There's an issue with the selected model (x)."}, Failure.FATAL),
     ({"api_error_status": None, "result": "Not logged in · Please run /login"}, Failure.FATAL),
+    ({"terminal_reason": "completed", "result": "I could not make the /login page pass"}, Failure.DETERMINISTIC),
     (
         {"api_error_status": None, "result": "API Error: Connection to the API was lost (ECONNRESET)."},
         Failure.TRANSIENT,

@@ -156,6 +156,8 @@ def test_aider_says_in_prose_what_its_exit_status_does_not() -> None:
     assert heard("aider", "Applied edit to a.py", "") == [Said("Applied edit to a.py")]
     assert heard("aider", denied) == [Over(Failure.FATAL, denied)]
     assert heard("aider", busy) == [Over(Failure.TRANSIENT, busy)]
+    edited = "+    except litellm.NotFoundError: pass"
+    assert heard("aider", edited) == [Said(edited)]
 
 
 @pytest.mark.parametrize("kind", ["gemini", "opencode"])
