@@ -18,7 +18,7 @@ class Failure(StrEnum):
         STALE: a person changed the spec while the attempt was running.
         INTERRUPTED: the leader stopped or was killed; nothing is held against the attempt.
         QUOTA: a limit of the account is reached: waited out, however long it takes, and held against nobody.
-        FATAL: the agent cannot work at all (its key, model or program): the task waits for another run, blamed for nothing.
+        FATAL: the agent cannot work at all (key, model, program): its task waits for another run, and is not blamed.
         UNDECIDED: only a person can say what is right: nobody else could merge it, or judge it.
     """
 
