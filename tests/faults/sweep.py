@@ -19,7 +19,7 @@ PARTS = 50  # a full sweep is this many tests, which xdist spreads
 _PAIRS = 2000  # of a full sweep
 _PATIENCE = 120.0
 _CAUSES = {
-    "ENOSPC": ("No space left on device",),
+    "ENOSPC": ("No space left on device", "Out of diskspace"),
     "EIO": ("Input/output error",),
     "EDQUOT": ("Disk quota exceeded",),
     "SHORT": ("No space left on device", "short write", "write error"),
