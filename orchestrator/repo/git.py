@@ -52,7 +52,7 @@ class GitError(OrchestratorError):
 
     def __init__(self, verb: str, status: int, stderr: str) -> None:
         said = safe_text(stderr).strip() or f"exit status {status}"
-        full = any(words in said for words in ("No space left", "Out of diskspace"))  # of the second, git itself says it
+        full = any(words in said for words in ("No space left", "Out of diskspace"))  # the second are git's own words
         hint = "free some space, then run again: nothing was lost" if full else ""
         super().__init__(f"git {verb} failed: {said}", hint=hint, code=Exit.FAILED)
         self.status = status
