@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from orchestrator.repo.git import Git, joined
+from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.trees import Entry, blobs
 
 _SHA1 = 40  # hexadecimal digits of an id
@@ -32,13 +33,22 @@ def blob_ids(git: Git, paths: Sequence[str], before: Mapping[str, Entry] = _NOTH
     """
     if not paths:
         return []
-    found = dict(zip(paths, _hashed(git, paths), strict=True))
+    ids, refused = _hashed_at_once(git, paths, keep=keep)
+    found = dict(zip(paths, ids, strict=True))
     crlf = {path: before[path] for path in paths if path in before and _keeps_its_ends(git, before[path], found[path])}
     plain = [path for path in paths if path not in crlf]
-    if keep and plain:
+    if refused and plain:
         _hashed(git, plain, "-w")
     found |= _added(git, crlf, keep=keep)
     return list(found.values())
+
+
+def _hashed_at_once(git: Git, paths: Sequence[str], *, keep: bool) -> tuple[list[str], bool]:
+    """Return the ids, and whether git refused to store one of the files: a filter may take long, and runs once."""
+    if keep:
+        with suppress(GitError):
+            return _hashed(git, paths, "-w"), False
+    return _hashed(git, paths), keep
 
 
 def _hashed(git: Git, paths: Sequence[str], *how: str) -> list[str]:
