@@ -1,15 +1,23 @@
 """`status`, `log`, `inspect`, `diff`, `config`, `hook`: what they say, and that they only read."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from harness import Repo
+
+from orchestrator.failure import Failure
+from orchestrator.views.status import PhaseCount, Status
+from orchestrator.views.status_text import text
+from orchestrator.views.work import Leader, Running
 
 STATE = "# Workflow State\n\n**Workflow**: w\n**Current phase**: {phase}\n"
 GREEDY = '[ "$ORCHESTRATOR_TASK" = b ] && echo stray > stray.txt; echo "new $ORCHESTRATOR_TASK" > "$1"'
@@ -244,6 +252,51 @@ def test_twenty_five_lines_at_most(repo: Repo) -> None:
     lines = (said.out + said.err).splitlines()
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 110
+
+
+def test_twenty_five_lines_whatever_waits() -> None:
+    """Gate, decisions, dead letters, blocked and finished tasks, and attempts at work, all at once and many of each."""
+    many = {f"task-{number}": f"why {number}" for number in range(9)}
+    asked = {f"asked-{number}": Failure.UNDECIDED for number in range(9)}
+    shown = Status(
+        planned=True, phase="P20", phases=tuple(PhaseCount(f"P{n}", 1, 2, n == 20) for n in range(30)), total=9,
+        dead=asked | many, dead_count=30, blocked=many, blocked_count=30, gate="0001",
+        waiting=dict.fromkeys(many, 2), waiting_count=30, edited=tuple(many), planning="a goal",
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    led = replace(shown, leader=Leader(1, now), running=tuple(Running(task, 1, ended=False) for task in many))
+    left = replace(shown, stopped="a full disk", stopped_hint="make room", stopped_at=now)
+    for seen in (led, left):
+        lines = text(seen, now).split("\n")
+        assert len(lines) <= 24
+        told = (
+            "<-- CURRENT",
+            "waits for your decision: asked-0",
+            "dead letter: task-0",
+            "blocked: task-0",
+            "to land: task-0",
+        )
+        assert all(any(word in line for line in lines) for word in told), lines
+
+
+def test_what_waits_to_land_is_told(repo: Repo) -> None:
+    repo.task("a: do a", "b: do b")
+    repo.spec("a", "a.txt")
+    repo.spec("b", "b.txt")
+    once = repo.root.parent / "once"
+    lead = f"grep -o '\"pid\": [0-9]*' {repo.root}/.git/orchestrator.lock | grep -o '[0-9]*'"
+    verify = f"[ ! -e a.txt ] || [ -e {once} ] || {{ touch {once}; kill -9 $({lead}); }}"
+    repo.shell_agent('echo new > "$1"', verify=verify)
+    repo.commit("a project")
+    repo.run("run", code=-signal.SIGKILL)
+    said = repo.run("status")
+    assert "waits to land: a (attempt 1)" in said.out
+    waiting = repo.run("status", "--json").json["data"]["waiting"]
+    assert waiting["a"] == 1
+    assert "finished and not landed: a, b" in repo.run("doctor", code=None).out
+    repo.run("run")
+    assert "to land" not in repo.run("status").out
+    assert repo.run("status", "--json").json["data"]["waiting_count"] == 0
 
 
 def test_log(finished: Repo) -> None:

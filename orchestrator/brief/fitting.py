@@ -47,13 +47,20 @@ class Brief:
 
 @dataclass
 class Part:
-    """One section: `total` counts the lines it would have, `rest` says where they are."""
+    """One section.
+
+    Attributes:
+        total: counts the lines it would have.
+        rest: where they are.
+        onward: the section that goes on with its list: counted here while it shows no line of its own.
+    """
 
     name: str
     heading: str
     lines: list[str]
     rest: str = ""
     total: int = field(default=0)
+    onward: "Part | None" = None
 
     def __post_init__(self) -> None:
         self.total = max(self.total, len(self.lines))
@@ -64,6 +71,12 @@ class Part:
         """Whether it lost lines."""
         return len(self.lines) < self.total
 
+    @property
+    def left_out(self) -> int:
+        """How many lines a reader is not shown, here and in what goes on from here."""
+        unseen = self.onward.total if self.onward and not self.onward.lines else 0
+        return self.total - len(self.lines) + unseen
+
     def rendered(self) -> str:
         """Return the section, empty without lines; a code fence that lost its end gets one."""
         if not self.lines:
@@ -71,8 +84,8 @@ class Part:
         lines = [*self.lines]
         if sum(line.lstrip().startswith("```") for line in lines) % 2:
             lines.append("```")
-        if self.cut:
-            lines.append(f"- ... {self.total - len(self.lines)} more: {self.rest}")
+        if self.left_out:
+            lines.append(f"- ... {self.left_out} more: {self.rest}")
         return "\n".join([f"## {self.heading}", "", *lines]) + "\n\n"
 
 

@@ -49,11 +49,12 @@ def parts(documents: Documents) -> list[Part]:
     later = [task for task in ahead if task not in first]
     point = documents.checkpoint
     source = documents.conventions_path
+    todo = Part("todo", "Open TODO after that", list(_open(now, later)), TODO, len(later))
     return [
         Part("state", "State", list(_state(documents, standing)), STATE),
         Part("blocking", "Blocking issues", list(_blocking(now)), STATE),
-        Part("next", "Next actions (in order)", list(_next(documents, first, stuck)), TODO),
-        Part("todo", "Open TODO after that", list(_open(now, later)), TODO, len(later)),
+        Part("next", "Next actions (in order)", list(_next(documents, first, stuck)), TODO, onward=todo),
+        todo,
         Part("summary", _titled(documents), list(_summary(point)), documents.checkpoint_path),
         Part(
             "decisions",

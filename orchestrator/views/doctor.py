@@ -17,13 +17,16 @@ from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import at_work
 from orchestrator.steps.desk import Desk
 from orchestrator.steps.standing import spec_path
+from orchestrator.steps.stopped import stopped
 from orchestrator.views import machine, papers
 from orchestrator.views.checklist import Item, checklist, checklist_text
 from orchestrator.views.findings import Finding, Severity, of_error, shown
 from orchestrator.views.tasks import history
+from orchestrator.views.work import waiting_to_land
 from orchestrator.workspace import Folders, is_locked
 
 FIX = "orchestrator doctor --fix"
+_NAMED = 8  # tasks in a finding
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def diagnose(place: Place, git: Git, env: Mapping[str, str], lock: Path, done: t
         found += machine.commands(config, place, env, _wanted(desk, known))
     found += papers.documents(desk, known, place.root, git)
     if not is_locked(lock):
-        found += _left_behind(place, git)
+        found += [*_left_behind(place, git), *_paid(place, git, desk, known)]
     if known.checkpoint:
         found += _elsewhere(place)
     items = checklist(desk, config, place.root) if config and known.checkpoint == 0 else ()
@@ -123,6 +126,19 @@ def _left_behind(place: Place, git: Git) -> list[Finding]:
         why = "git would show what is in it"
         found.append(Finding(Severity.WARNING, ".orchestrator/ has no .gitignore", why, FIX))
     return found
+
+
+def _paid(place: Place, git: Git, desk: Desk, known: Ledger) -> list[Finding]:
+    """Return which attempts are finished and wait to land, while nobody is there to land them."""
+    if desk.plan is None:
+        return []
+    late = waiting_to_land(git, known, desk.standing(known).unsettled(desk.plan))
+    if not late:
+        return []
+    last = stopped(Folders(place.root))
+    why = f"the last run stopped: {last.why}" if last else "no run has gone on since"
+    tasks = f"{', '.join(list(late)[:_NAMED])}" + (f" and {len(late) - _NAMED} more" if len(late) > _NAMED else "")
+    return [Finding(Severity.WARNING, f"finished and not landed: {tasks}", why, "orchestrator run")]
 
 
 def text(seen: Diagnosis) -> str:

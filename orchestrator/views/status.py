@@ -29,7 +29,7 @@ from orchestrator.steps.shown import approval
 from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, spec_path, waiting
 from orchestrator.steps.stopped import stopped
 from orchestrator.views.glance import Sources, edited, is_committed, look, phase, workflow
-from orchestrator.views.work import Leader, Running, work
+from orchestrator.views.work import Leader, Running, waiting_to_land, work
 from orchestrator.workspace import Folders, read_own
 
 _LISTED = 20  # in the data
@@ -58,6 +58,8 @@ class Status:
         abandoned: nobody leads, and a run left worktrees behind.
         dead: dead letters with their last failure; the first twenty of `dead_count`.
         blocked: tasks that wait for a person or for one that does; the first twenty of `blocked_count`.
+        waiting: tasks whose last attempt is finished and has not landed, with its number; the first twenty of
+            `waiting_count`.
         checkpoint: the last one's number, 0 for none; `checkpoint_at` is its minute.
         edited: documents whose file is not what HEAD has: the next run takes them in.
         refused: why the next run would not take them in, or refuses what HEAD has, with the line; empty else.
@@ -89,6 +91,8 @@ class Status:
     blocked: Mapping[str, str] = field(default_factory=dict)
     blocked_count: int = 0
     ready: bool = False
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    waiting_count: int = 0
     checkpoint: int = 0
     checkpoint_at: datetime | None = None
     edited: tuple[str, ...] = ()
@@ -144,6 +148,9 @@ def _status(sources: Sources) -> Status:
     except DocumentError as error:
         return replace(shown, problem=f"{error} ({error.hint})")
     edits, refused = _taken(sources, now)
+    finished = waiting_to_land(sources.git, now.ledger, now.unsettled)
+    listed = dict(list(finished.items())[:_LISTED])
+    shown = replace(shown, waiting=listed, waiting_count=len(finished))
     gate = now.ledger.gate
     if gate is not None and gate.shut:
         shown = replace(shown, gate=gate.name, gate_why=gate.why, approve=approval(sources.git, now.commit, gate))

@@ -9,7 +9,8 @@ from orchestrator.plan import BLOCKED, COMPLETE
 from orchestrator.steps.standing import STATE, TODO
 from orchestrator.views.status import Status
 
-_ROWS, _FEW = 8, 3
+_MOST = 24  # lines
+_SIZES = ((8, 3), (4, 3), (4, 1), (1, 1))  # phases, and tasks of each kind: what is tried until it fits
 _BAR = 20
 _WIDTH = 110
 
@@ -76,15 +77,22 @@ def _is_spent(shown: Status) -> bool:
 
 def text(shown: Status, now: datetime) -> str:
     """Return the status as a person reads it; at most 24 lines, so that the next command is the 25th."""
+    for rows, few in _SIZES:
+        lines = _lines(shown, now, rows, few)
+        if len(lines) <= _MOST:
+            break
+    fits = (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines)
+    return "\n".join(fits)
+
+
+def _lines(shown: Status, now: datetime, rows: int, few: int) -> list[str]:
     if not shown.planned:
         lines = ["No plan here: HEAD has no TODO.md.", "`orchestrator init` makes the files."]
     elif shown.problem:
         lines = [f"The documents cannot be read: {one_line(shown.problem)}"]
     else:
-        lines = [*_heading(shown), *_bars(shown), "", *_people(shown), _last(shown, now)]
-    lines += [*_stopped(shown, now), *_at_work(shown)]
-    fits = (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines)
-    return "\n".join(fits)
+        lines = [*_heading(shown), *_bars(shown, rows), "", *_people(shown, few), _last(shown, now)]
+    return [*lines, *_stopped(shown, now), *_at_work(shown, few)]
 
 
 def _heading(shown: Status) -> list[str]:
@@ -95,11 +103,11 @@ def _heading(shown: Status) -> list[str]:
     ]
 
 
-def _bars(shown: Status) -> Iterator[str]:
+def _bars(shown: Status, most: int) -> Iterator[str]:
     phases = [row for row in shown.phases if row.total or row.current]
     current = next((n for n, row in enumerate(phases) if row.current), len(phases) - 1)
-    first = max(0, min(current - _ROWS // 2, len(phases) - _ROWS))
-    rows = phases[first : first + _ROWS]
+    first = max(0, min(current - most // 2, len(phases) - most))
+    rows = phases[first : first + most]
     width = min(40, max((len(row.name) for row in rows), default=0))
     for row in rows:
         filled = _BAR * row.done // row.total if row.total else 0
@@ -110,7 +118,7 @@ def _bars(shown: Status) -> Iterator[str]:
         yield f"  ... {len(phases)} phases in all"
 
 
-def _people(shown: Status) -> Iterator[str]:
+def _people(shown: Status, few: int) -> Iterator[str]:
     """What waits for a person."""
     if shown.gate_why:
         yield f"checkpoint {shown.gate} was rejected: {one_line(shown.gate_why)}"
@@ -119,33 +127,42 @@ def _people(shown: Status) -> Iterator[str]:
     asked = [task for task, failure in shown.dead.items() if failure == Failure.UNDECIDED]
     deciding = {task: f"orchestrator dlq show {task}" for task in asked}
     dead = {task: failure for task, failure in shown.dead.items() if task not in deciding}
-    yield from _few("waits for your decision: ", deciding, len(deciding), "orchestrator dlq list")
-    yield from _few("dead letter: ", dead, shown.dead_count - len(deciding), "orchestrator dlq list")
-    yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list")
+    yield from _few("waits for your decision: ", deciding, len(deciding), "orchestrator dlq list", few)
+    yield from _few("dead letter: ", dead, shown.dead_count - len(deciding), "orchestrator dlq list", few)
+    yield from _few("blocked: ", shown.blocked, shown.blocked_count, "orchestrator task list", few)
+    yield from _waiting(shown, few)
     if shown.refused:
         edited = "edited, and " if shown.edited else ""
         yield f"{edited}the next run will refuse it: {one_line(shown.refused)}"
     elif shown.edited:
-        more = "" if len(shown.edited) <= _FEW else f" and {len(shown.edited) - _FEW} more"
-        yield f"edited, taken in by the next run: {', '.join(shown.edited[:_FEW])}{more}"
+        more = "" if len(shown.edited) <= few else f" and {len(shown.edited) - few} more"
+        yield f"edited, taken in by the next run: {', '.join(shown.edited[:few])}{more}"
 
 
-def _few(word: str, found: Mapping[str, str], count: int, rest: str) -> Iterator[str]:
-    for task, why in list(found.items())[:_FEW]:
+def _waiting(shown: Status, few: int) -> Iterator[str]:
+    """Say what was paid for and is not on the branch yet, in one line."""
+    named = [f"{task} (attempt {number})" for task, number in list(shown.waiting.items())[:few]]
+    more = shown.waiting_count - len(named)
+    if named:
+        yield f"waits to land: {', '.join(named)}" + (f" and {more} more" if more else "")
+
+
+def _few(word: str, found: Mapping[str, str], count: int, rest: str, few: int) -> Iterator[str]:
+    for task, why in list(found.items())[:few]:
         yield f"{word}{task}" + (f" ({one_line(why)})" if why else "")
-    if count > _FEW:
-        yield f"{word}... {count - _FEW} more: {rest}"
+    if count > few:
+        yield f"{word}... {count - few} more: {rest}"
 
 
-def _at_work(shown: Status) -> list[str]:
+def _at_work(shown: Status, few: int) -> list[str]:
     if shown.abandoned:
         return ["an abandoned run: `orchestrator run` carries on"]
     planning = [f"planning, answers so far {shown.answers}: {shown.planning}"] if shown.planning else []
     if shown.leader is None:
         return [f"cut short, `orchestrator plan` goes on: {line}" for line in planning]
     lines = [f"a leader is at work: process {shown.leader.pid}, since {shown.leader.since:%H:%M} UTC"]
-    lines += [f"  running: {item.task}, attempt {item.attempt}" for item in shown.running[:_FEW]]
-    more = len(shown.running) - _FEW
+    lines += [f"  running: {item.task}, attempt {item.attempt}" for item in shown.running[:few]]
+    more = len(shown.running) - few
     return lines + planning + ([f"  ... and {more} more"] if more > 0 else [])
 
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.repo.attempts import ROOT, named
+from orchestrator.repo.attempts import ROOT, Attempt, load, named
 from orchestrator.repo.git import Git
+from orchestrator.repo.history import Ledger
+from orchestrator.steps.standing import waiting
 from orchestrator.views.glance import Sources
 from orchestrator.workspace import Folders, holder, is_locked
 
 _ORDER, _ENDED = "order.json", "ended.json"
+_FEW = 500  # tasks that are named to git one by one
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,12 @@ def recorded(git: Git, wanted: Sequence[tuple[str, int]] = ()) -> frozenset[tupl
     refs = [f"{ROOT}/{task}/{number}" for task, number in wanted] or [f"{ROOT}/"]
     listed = git.run("for-each-ref", "--format=%(refname)", *refs).decode("utf-8", "replace")
     return frozenset(filter(None, map(named, listed.split("\n"))))
+
+
+def waiting_to_land(git: Git, known: Ledger, open_tasks: Sequence[str]) -> dict[str, int]:
+    """Return those of `open_tasks`, in their order, whose last attempt is finished, with its number."""
+    tried = {task for task, _number in recorded(git)}.intersection(open_tasks) if open_tasks else set()
+    made: dict[str, list[Attempt]] = {task: [] for task in open_tasks if task in tried}
+    for attempt in load(git, *(tried if len(tried) <= _FEW else ())) if tried else ():
+        made.get(attempt.task, []).append(attempt)
+    return waiting(made.__getitem__, known, made)
