@@ -201,3 +201,33 @@ def test_a_landing_of_many_files_that_was_cut_short_is_settled(repo: Repo) -> No
     command = f"ulimit -s 1024; exec {sys.executable} -m orchestrator run"
     subprocess.run(["sh", "-c", command], cwd=repo.root, env=repo.env, capture_output=True, check=True)
     assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")
+
+
+@pytest.mark.parametrize("moment", ["orchestrator: land", "orchestrator: settled"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_landing_cut_short_on_a_branch_that_was_renamed_since(repo: Repo, moment: str, *, packed: bool) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 > a.txt; echo 3 > b.txt", "a.txt", "b.txt")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.once_before_git(moment, "kill -9 $PPID; exit 1")
+    repo.run("run", code=-9)
+    repo.git("branch", "-m", "trunk")
+    if packed:
+        repo.git("pack-refs", "--all")
+    assert "a landing was cut short" in repo.run("run").err
+    assert (repo.landed(), repo.read("a.txt"), repo.git("status", "--short")) == (["a"], "2\n", "")
+    assert repo.git("for-each-ref", "refs/orchestrator/advance") == ""
+    assert "edit:" not in repo.git("log", "--format=%s")
+
+
+def test_what_was_cut_short_on_another_branch_is_left_to_that_branch(repo: Repo) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 2 > a.txt", "a.txt")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.once_before_git("orchestrator: settled", "kill -9 $PPID; exit 1")
+    repo.run("run", code=-9)
+    repo.git("switch", "-q", "-c", "other")
+    assert "cut short" not in repo.run("run").err
+    repo.git("switch", "-q", "main")
+    assert "a landing was cut short" in repo.run("run").err
+    assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")

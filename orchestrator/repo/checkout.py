@@ -29,6 +29,7 @@ from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, blobs, di
 from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
+_HEADS = "refs/heads/"
 
 
 class BranchMovedError(NotNowError):
@@ -203,17 +204,17 @@ class Checkout:
     @property
     def _from(self) -> str:
         """The ref that remembers where an advance of this branch started."""
-        return f"{OURS}/advance/from/{self.branch.removeprefix('refs/heads/')}"
+        return _noted_as("from", self.branch)
 
     @property
     def _to(self) -> str:
         """The ref that remembers where it leads."""
-        return f"{OURS}/advance/to/{self.branch.removeprefix('refs/heads/')}"
+        return _noted_as("to", self.branch)
 
     @property
     def _taken(self) -> str:
         """The ref to a list of the paths that are the user's own, however the advance ends."""
-        return f"{OURS}/advance/taken/{self.branch.removeprefix('refs/heads/')}"
+        return _noted_as("taken", self.branch)
 
     def _noting(self, taken: Sequence[str]) -> list[Move]:
         """Return the move that writes `taken` down: none where nothing is taken."""
@@ -264,6 +265,7 @@ class Checkout:
 
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
+        self._take_over()
         old, new = resolve(self.git, self._from), resolve(self.git, self._to)
         if old is None or new is None:
             if old != new:  # cut short while the intent was written, or taken back
@@ -280,6 +282,18 @@ class Checkout:
         make_durable(self.place.git_dir, self.branch)
         self._forget()
         return f"a landing was cut short: the checkout now shows {tip[:10]} ({len(mine)} files settled)"
+
+    def _take_over(self) -> None:
+        """Take over the intent of an advance on a branch that has been renamed to this one since."""
+        noted = self.git.run("for-each-ref", "--format=%(refname)", _noted_as("to", _HEADS)).decode().split()
+        tip = resolve(self.git, self.branch)
+        for branch in (_HEADS + name.removeprefix(_noted_as("to", _HEADS)) for name in noted):
+            before = [_noted_as(what, branch) for what in ("from", "to", "taken")]
+            ids = [found.id if found else "" for found in self.git.look_up(before)]
+            if branch != self.branch and tip in ids[:2] and resolve(self.git, branch) is None:
+                now = [self._from, self._to, self._taken]
+                move(self.git, [Move(name, at) for name, at in zip(now, ids, strict=True) if at], "renamed")
+                move(self.git, [Move(name, ZERO) for name in before], "renamed")
 
     def _unsettled(self, changes: Sequence[Change], tip: str, new: str) -> Iterator[Change]:
         """Yield what was not brought to its end.
@@ -332,6 +346,11 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _noted_as(what: str, branch: str) -> str:
+    """Return the ref that keeps one part of the intent of an advance of `branch`."""
+    return f"{OURS}/advance/{what}/{branch.removeprefix(_HEADS)}"
 
 
 def _copy_index(source: Path, target: Path) -> None:
