@@ -115,6 +115,35 @@ append = {"shared.txt" = "b\\n"}
     assert "| 1 | rejected | conflict |" in repo.read("specs/b.result.md")
 
 
+def test_both_ends_of_a_file_whose_attribute_says_union_are_kept(repo: Repo) -> None:
+    repo.write("notes.txt", "0\n")
+    repo.write(".gitattributes", "notes.txt merge=union\n")
+    script = "".join(f'[[attempt]]\ntask = "{t}"\nsleep = 0.3\nappend = {{"notes.txt" = "{t}\\n"}}\n' for t in "ab")
+    two_tasks(repo, script, "", files=("notes.txt", "notes.txt"))
+    repo.run("run")
+    assert sorted(repo.read("notes.txt").split()) == ["0", "a", "b"]
+    assert "| 2 |" not in repo.read("specs/b.result.md")
+
+
+@pytest.mark.parametrize("attribute", ["-merge", "binary", "merge=binary", "merge=theirs"])
+def test_lines_of_a_file_that_is_not_to_be_merged_by_lines_are_left_alone(repo: Repo, attribute: str) -> None:
+    """The lines would merge, as those of a lock file do; its attempt is made again on what landed first."""
+    lines = [f"line {n}\n" for n in range(20)]
+    repo.write("shared.lock", "".join(lines))
+    repo.write(".gitattributes", f"shared.lock {attribute}\n")
+    repo.git("config", "merge.theirs.driver", "cp %B %A")
+    first, last = "".join(["A\n", *lines[1:]]), "".join([*lines[:-1], "B\n"])
+    script = (
+        f'[[attempt]]\ntask = "a"\nsleep = 0.3\nwrite = {{"shared.lock" = {json.dumps(first)}}}\n'
+        f'[[attempt]]\ntask = "b"\nattempt = 1\nsleep = 2\nwrite = {{"shared.lock" = {json.dumps(last)}}}\n'
+        '[[attempt]]\ntask = "b"\nappend = {"shared.lock" = "B\\n"}\n'
+    )
+    two_tasks(repo, script, "", files=("shared.lock", "shared.lock"))
+    repo.run("run")
+    assert repo.read("shared.lock") == f"{first}B\n"
+    assert "| 1 | rejected | conflict |" in repo.read("specs/b.result.md")
+
+
 def test_a_conflict_that_stays_asks_a_person(repo: Repo) -> None:
     """The agent always answers with the line it saw first, so it never fits the branch that moved under it."""
     repo.write("shared.txt", "0\n")

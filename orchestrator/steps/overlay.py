@@ -54,8 +54,8 @@ def _upwards(path: str) -> Iterator[str]:
 def overlay(git: Git, changes: Sequence[Change], tip: Mapping[str, Entry], scratch: Path) -> Overlay:
     """Put `changes` (against their own base) on a tree whose files at these paths are `tip`.
 
-    A path that only the attempt changed is taken as it is; one that both changed is merged line by line, and is a
-    conflict where that fails, or where it is no text.
+    A path that only the attempt changed is taken as it is; one that both changed is merged as its `merge` attribute
+    says, by lines where it says nothing, and is a conflict where that fails, or where it is no text.
     """
     fitting, conflicts = [], []
     for change in changes:
@@ -81,6 +81,9 @@ def _plain(entry: Entry) -> Entry:
 def _merged(git: Git, change: Change, here: Entry, scratch: Path) -> Change | None:
     if not {here.mode, change.mode, change.old.mode} <= _TEXT:
         return None
+    manner = _manner(git, change.path)
+    if manner is None:
+        return None
     names = [here.blob, change.old.blob, str(change.blob)]
     contents = blobs(git, names)
     scratch.mkdir(parents=True, exist_ok=True)
@@ -89,6 +92,21 @@ def _merged(git: Git, change: Change, here: Entry, scratch: Path) -> Change | No
         with naming(scratch):
             for path, name in zip(paths, names, strict=True):
                 path.write_bytes(contents[name])
-        done = git.attempt("merge-file", "-p", "--quiet", *map(str, paths))
+        done = git.attempt("merge-file", "-p", "--quiet", *manner, *map(str, paths))
     mode = change.mode if change.mode != change.old.mode else here.mode
     return Change(change.path, mode, done.stdout, here) if done.returncode == 0 else None
+
+
+def _manner(git: Git, path: str) -> tuple[str, ...] | None:
+    """Return how git is told to merge `path`; None where its lines are not to be merged (see gitattributes(5)).
+
+    Drivers of a person's own are not run here: what one would have to merge is a conflict.
+    """
+    said = git.records("check-attr", "-z", "merge", "--", path)[2]
+    if said == "union":
+        return ("--union",)
+    if said in {"unspecified", "set", "text"}:
+        return ()
+    if said in {"unset", "binary"} or git.attempt("config", "--get", f"merge.{said}.driver").returncode == 0:
+        return None
+    return ()
