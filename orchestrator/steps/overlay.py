@@ -81,8 +81,8 @@ def _plain(entry: Entry) -> Entry:
 def _merged(git: Git, change: Change, here: Entry, scratch: Path) -> Change | None:
     if not {here.mode, change.mode, change.old.mode} <= _TEXT:
         return None
-    manner = _manner(git, change.path)
-    if manner is None:
+    how = manner(git, change.path)
+    if how is None:
         return None
     names = [here.blob, change.old.blob, str(change.blob)]
     contents = blobs(git, names)
@@ -92,12 +92,12 @@ def _merged(git: Git, change: Change, here: Entry, scratch: Path) -> Change | No
         with naming(scratch):
             for path, name in zip(paths, names, strict=True):
                 path.write_bytes(contents[name])
-        done = git.attempt("merge-file", "-p", "--quiet", *manner, *map(str, paths))
+        done = git.attempt("merge-file", "-p", "--quiet", *how, *map(str, paths))
     mode = change.mode if change.mode != change.old.mode else here.mode
     return Change(change.path, mode, done.stdout, here) if done.returncode == 0 else None
 
 
-def _manner(git: Git, path: str) -> tuple[str, ...] | None:
+def manner(git: Git, path: str) -> tuple[str, ...] | None:
     """Return how git is told to merge `path`; None where its lines are not to be merged (see gitattributes(5)).
 
     Drivers of a person's own are not run here: what one would have to merge is a conflict.

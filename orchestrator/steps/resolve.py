@@ -23,7 +23,7 @@ from orchestrator.repo.history import walk
 from orchestrator.repo.patch import patch
 from orchestrator.repo.trees import Change, blobs, differences, entries
 from orchestrator.steps.asking import NoAnswer, answered
-from orchestrator.steps.overlay import Overlay, overlay
+from orchestrator.steps.overlay import Overlay, manner, overlay
 from orchestrator.steps.project import Project
 from orchestrator.steps.regions import Sides, Torn, numbered, torn
 from orchestrator.steps.standing import Situation, spec_path
@@ -105,7 +105,9 @@ def _scene(project: Project, now: Situation, commit: str, base: str) -> _Scene |
     changes = differences(git, base, commit)
     tip = entries(git, now.commit, [change.path for change in changes])
     laid = overlay(git, changes, tip, scratch)
-    tried = [torn(git, c, tip[c.path], scratch) if c.path in tip else None for c in changes if c.path in laid.conflicts]
+    both = [change for change in changes if change.path in laid.conflicts]
+    by_lines = [change.path in tip and manner(git, change.path) is not None for change in both]
+    tried = [torn(git, c, tip[c.path], scratch) if plain else None for c, plain in zip(both, by_lines, strict=True)]
     files = [file for file in tried if file is not None and file.regions]
     return _Scene(base, commit, now.commit, laid, files) if files and len(files) == len(tried) else None
 

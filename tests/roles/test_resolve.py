@@ -122,8 +122,11 @@ def test_a_person_goes_on_with_a_fresh_attempt_or_by_hand(torn: Repo) -> None:
     assert torn.read("only-b.txt") == "second\n"
 
 
-def test_what_is_no_text_is_a_fresh_attempts_as_without_a_resolver(torn: Repo) -> None:
-    begin(torn, a="a\x00\n", b="b\x00\n")
+@pytest.mark.parametrize("what", ["no text", "lines are not to be merged"])
+def test_what_is_no_text_is_a_fresh_attempts_as_without_a_resolver(torn: Repo, what: str) -> None:
+    end = "\x00\n" if what == "no text" else "\n"
+    torn.write(".gitattributes", "" if what == "no text" else "x.txt -merge\n")
+    begin(torn, a=f"a{end}", b=f"b{end}")
     with FakeAPI(script(resolve=BOTH)) as fake:
         torn.run("run", env=at(fake))
         assert calls(fake, RESOLVE) == []
