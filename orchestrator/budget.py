@@ -131,6 +131,11 @@ def _short(scope: Scope, limit: int, spent: Sum, most: int) -> Refusal | None:
     return Refusal(scope, passing, said)
 
 
+def spent_up(limit: int, paid: int, what: str) -> str:
+    """Return why nothing more of `what` may be spent; empty while something may, and for no limit."""
+    return f"{usd(paid)} of {usd(limit)} USD of {what} are spent" if limit and paid >= limit else ""
+
+
 def is_near(limits: Limits, paid: int) -> bool:
     """Whether so much of the workflow's budget is spent that somebody should know."""
     return bool(limits.workflow) and paid >= limits.workflow * _NEAR

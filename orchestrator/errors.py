@@ -38,3 +38,11 @@ class DocumentError(OrchestratorError):
         super().__init__(message, hint=hint, where=f"{path}:{line}", code=Exit.PRECONDITION)
         self.path = path
         self.line = line
+
+
+def of_disk(error: OSError) -> OrchestratorError:
+    """Return what the system refused as an error that names the path."""
+    path = f" ({error.filename})" if error.filename else ""
+    return OrchestratorError(
+        f"{error.strerror or error}{path}", hint="nothing was lost: mend it, then: orchestrator run"
+    )

@@ -1,5 +1,6 @@
 """A program as an agent: its environment, whether it can be started, and what its end means."""
 
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from orchestrator.failure import Failure
 from orchestrator.process import Cause, Ended, StartError, environment, missing
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
+_VARIABLE = 120_000  # bytes; Linux takes 128 KiB in one string (MAX_ARG_STRLEN)
 
 _GIT = {
     "core.fsync": "all",
@@ -47,7 +49,7 @@ def surroundings(
         "ORCHESTRATOR_ATTEMPT": str(assignment.attempt),
         "ORCHESTRATOR_SPEC": str(assignment.spec_path),
         "ORCHESTRATOR_RESULT": str(assignment.result_path),
-        "ORCHESTRATOR_FILES": "\n".join(assignment.files),
+        "ORCHESTRATOR_FILES": _named(assignment.files),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_CONFIG_COUNT": str(len(_GIT)),
@@ -57,9 +59,19 @@ def surroundings(
     return environment(base, passed, {**extra, **more})
 
 
+def _named(files: Sequence[str]) -> str:
+    """Return the names, a line each; of more than a variable can hold, those of their folders, as far as they fit."""
+    text = "\n".join(files)
+    if len(os.fsencode(text)) <= _VARIABLE:
+        return text
+    folders = "\n".join(sorted({f"{folder}/" if (folder := path.rpartition("/")[0]) else path for path in files}))
+    return folders if len(os.fsencode(folders)) <= _VARIABLE else ""
+
+
 def unstarted(error: StartError) -> End:
     """Return the end of an attempt whose program did not start."""
-    return End(Failure.TRANSIENT if error.passing else Failure.FATAL, f"{error} ({error.hint})", None, 0.0)
+    failure = Failure.TRANSIENT if error.passing else Failure.DETERMINISTIC if error.too_long else Failure.FATAL
+    return End(failure, f"{error} ({error.hint})", None, 0.0)
 
 
 def meaning(ended: Ended, assignment: Assignment, words: str | None = None) -> End:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.output import from_environment, say
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.errors import Exit, OrchestratorError, of_disk
 
 # name -> module under orchestrator.cli that defines `command`
 VERBS = {
@@ -156,7 +156,7 @@ def run(argv: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except OSError as error:
-        return output.failed(disk(error))
+        return output.failed(of_disk(error))
     except Exception as error:  # noqa: BLE001 - the last catcher: a bug of ours becomes a report, not a traceback
         return output.crashed(error, argv, Path.cwd())
     return int(result or 0)
@@ -166,13 +166,3 @@ def usage(error: click.UsageError) -> OrchestratorError:
     """Return click's complaint as one of ours, with the verb whose help says more."""
     where = error.ctx.command_path if error.ctx else "orchestrator"
     return OrchestratorError(error.format_message(), hint=f"{where} --help", code=Exit.USAGE)
-
-
-def disk(error: OSError) -> OrchestratorError:
-    """Return what the system refused as an error that names the path."""
-    path = f" ({error.filename})" if error.filename else ""
-    return OrchestratorError(
-        f"{error.strerror or error}{path}",
-        hint="nothing was lost: mend it, then: orchestrator run",
-        code=Exit.FAILED,
-    )

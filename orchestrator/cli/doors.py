@@ -20,6 +20,11 @@ class Reading:
     git: Git
     config: Config
 
+    @property
+    def lock(self) -> Path:
+        """The file that a leader holds."""
+        return self.place.git_dir / LOCK
+
 
 def reading(start: Path | None = None, env: Mapping[str, str] | None = None) -> Reading:
     """Find the repository and its configuration.

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from orchestrator.budget import Limits, micros
 from orchestrator.cli.doors import LOCK
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Config, load
@@ -77,11 +76,5 @@ def leading(tell: Tell = silent, flags: Mapping[str, object] | None = None, pati
 
 
 def _models(journal: Path, config: Config, env: Mapping[str, str], clock: Clock, tell: Tell) -> Models:
-    limits = Limits(
-        workflow=micros(config.budget),
-        task=micros(config.task_budget),
-        call=micros(config.call_budget),
-        reserve=micros(config.reserve),
-    )
-    purse = Purse(Journal(journal), limits, clock, tell)
+    purse = Purse(Journal(journal), config.limits, clock, tell)
     return Models(lambda: door_of(env, clock), purse, clock, config.retries, config.backoff, tell=tell)

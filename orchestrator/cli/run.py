@@ -86,8 +86,11 @@ def lead(output: Output, flags: dict[str, object], until: str, events: str | Non
         over_budget=report.over_budget,
         gate=report.gate,
         cost=spent / MICROS,
+        unable=str(report.unable or ""),
     )
     output.product(ending.text(end), end, following=[Next(*pair) for pair in ending.following(end)])
+    if report.unable and not report.stopped and not output.as_json:
+        return output.failed(report.unable)
     return int(report.code)
 
 

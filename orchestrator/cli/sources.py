@@ -22,5 +22,5 @@ def sources(start: Path | None = None) -> Sources:
         phases=doors.config.phases,
         now=SystemClock().now(),
         journal=doors.place.git_dir / NAME,
-        budget=doors.config.budget,
+        limits=doors.config.limits,
     )

@@ -59,7 +59,7 @@ def add(output: Output, task: str, title: str, phase: str, after: str) -> None:
 def listing(output: Output, *, everything: bool) -> None:
     """List the tasks: what is ready, blocked, running, done."""
     read = reading()
-    found = view.task_list(view.board(read.place.root, read.git, read.config.phases), everything=everything)
+    found = view.task_list(_board(read), everything=everything)
     truncated = len(found.tasks) < found.total
     following = [Next(_LIST, f"all {found.total}")] if truncated else []
     output.product(view.list_text(found), found, following=following, truncated=truncated)
@@ -74,21 +74,25 @@ def following_task(output: Output, *, claim: bool, who: str) -> None:
     """Name the first task that may start now; with --claim, take it, atomically."""
     read = reading()
     who = one_line(who, 60) or _person(read.git)
-    now = view.board(read.place.root, read.git, read.config.phases)
+    now = _board(read)
     refuse_shut(now.gate)
     task = view.first_ready(now)
     while claim and task and not _claim(read, task, who):
-        now = view.board(read.place.root, read.git, read.config.phases)
+        now = _board(read)
         task = view.first_ready(now)
     found = view.next_task(now, task, who if claim else "", changed=claim and bool(task))
     output.product(view.next_text(found), found, following=_after_next(found, claimed=claim))
+
+
+def _board(read: Reading) -> view.Board:
+    return view.board(read.place.root, read.git, read.config.phases, read.lock)
 
 
 def _claim(read: Reading, task: str, who: str) -> bool:
     """Take `task`; False where somebody else has it, also a leader who was about to start it."""
     if not claiming.claim(read.git, task, who, platform.node(), SystemClock().now()):
         return False
-    if not view.is_led(read.place.root, read.git, read.config.phases, task):
+    if not view.is_led(read.place.root, read.git, read.config.phases, read.lock, task):
         return True
     claiming.release(read.git, task)
     return False
@@ -114,7 +118,7 @@ def _person(git: Git) -> str:
 def release(output: Output, task: str) -> None:
     """Give a claimed task back."""
     read = reading()
-    now = view.board(read.place.root, read.git, read.config.phases)
+    now = _board(read)
     name = find(task, [*now.plan.tasks, *(claiming.claimed(read.git) - now.plan.tasks.keys())], "task", _LIST)
     changed = claiming.release(read.git, name)
     text = f"{name} is free" if changed else f"nobody had claimed {name}"

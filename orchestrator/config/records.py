@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.budget import Limits, micros
+
 
 @dataclass(frozen=True)
 class AgentConfig:
@@ -57,6 +59,11 @@ class Config:
     logs: int
     every: str | int
     keep: int
+
+    @property
+    def limits(self) -> Limits:
+        """What models may cost."""
+        return Limits(micros(self.budget), micros(self.task_budget), micros(self.call_budget), micros(self.reserve))
 
 
 @dataclass(frozen=True)

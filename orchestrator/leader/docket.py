@@ -15,6 +15,7 @@ from orchestrator.steps.verify import same_code
 # Failures whose account the next attempt is given; the others say nothing about the work.
 _TOLD = {Failure.DETERMINISTIC, Failure.SCOPE, Failure.CONFLICT, Failure.TIMEOUT}
 _TOLD_MOST = 2
+_HIGHEST = 10**8  # no spec tells truly of so many attempts, and a result takes nine digits
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Docket:
     def number(self, task: str) -> int:
         """Return the number of the next attempt at `task`: higher than all here, and than those its spec tells of."""
         spec = self.now.plan.specs.get(task)
-        elsewhere = learnt(spec) if spec else ()
+        elsewhere = [number for number in learnt(spec) if number < _HIGHEST] if spec else []
         return max(self.register.highest(task), self.now.ledger.reopened.get(task, 0), *elsewhere) + 1
 
     def told(self, task: str) -> list[Attempt]:

@@ -4,7 +4,6 @@ import random
 from dataclasses import dataclass, field
 
 from orchestrator.clock import Clock
-from orchestrator.errors import OrchestratorError
 from orchestrator.failure import backoff
 
 
@@ -17,14 +16,12 @@ class Holds:
         base: seconds of the first wait; doubles, with jitter.
         seen: refs of the recorded attempts that a wait was begun for.
         paused: how often in a row a task's attempt, which can go on, has stopped.
-        hopeless: tasks whose agent cannot work here, with what it lacks: none of them is tried again in this run.
     """
 
     clock: Clock
     base: float
     seen: set[str] = field(default_factory=set)
     paused: dict[str, int] = field(default_factory=dict)
-    hopeless: dict[str, OrchestratorError] = field(default_factory=dict)
     _until: dict[str, float] = field(default_factory=dict)
 
     @property

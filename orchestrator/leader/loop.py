@@ -19,7 +19,7 @@ from orchestrator.leader.inbox import Landed, Planned, Stop
 from orchestrator.leader.orders import before, order
 from orchestrator.leader.report import Report
 from orchestrator.leader.tidying import Tidying
-from orchestrator.leader.unanswered import Unanswered, hopeless, unreached, wait_for
+from orchestrator.leader.unanswered import Unable, Unanswered, unreached, wait_for
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import Attempt
@@ -65,6 +65,7 @@ class Leader:
     looked: float = float("-inf")
     _holds: Holds = field(init=False)
     _unanswered: Unanswered = field(default_factory=Unanswered)
+    _unable: Unable = field(default_factory=Unable)
     _landing: threading.Thread | None = None
     _tidying: Tidying = field(init=False)
     _gathering: Gathering = field(init=False)
@@ -84,7 +85,7 @@ class Leader:
         self._planning = PlanningBeside(self.project, self.inbox)
 
     def stop(self, signal: int) -> None:
-        """Ask for an end, from a signal handler or another thread: softly the first time, at once the second."""
+        """Ask for an end, from any thread or a signal handler: softly the first time, at once the second."""
         self.asked.set()
         self.inbox.put(Stop(signal))
 
@@ -108,8 +109,6 @@ class Leader:
             self._planning.close()
             self._tidying.close()
             project.worktrees.close()
-        if self._error is None and not self._stops:
-            self._error = next(iter(self._holds.hopeless.values()), None)
         if self._error:
             raise self._error
         self._finish()
@@ -185,8 +184,7 @@ class Leader:
         self._planning.stop()
         if self._error is None:
             self._error = error
-            words = str(error) if isinstance(error, OrchestratorError) else repr(error)
-            self.project.say("stopping", why=one_line(words))
+            self.project.say("stopping", why=one_line(str(error) or repr(error)))
 
     def _act(self, engine: LocalEngine, known: Docket) -> bool:
         """Do what the docket calls for; True when that moved the branch, so that all must be read again."""
@@ -265,13 +263,14 @@ class Leader:
         taken = [task for task in claimed if not current.settled(task)]
         failed = known.failed()
         spent = [task for task, mine in failed if verdict(git, config, known.now, mine)[0] is Next.DEAD]
-        spent += self.project.models.purse.dear([*(task for task, _ in failed), *self._holds.paused])
+        spent += project.models.purse.dear([*(task for task, _ in failed), *self._holds.paused])
+        unable = self._unable.held(known.now, config.worker)
         return replace(
             current,
             # A task claimed by somebody else runs as far as its files are concerned.
             running=frozenset({*self._running, *taken}),
             waiting=frozenset(attempt.task for attempt in known.waiting()),
-            held=self._holds.tasks.union(self._holds.hopeless, spent, known.unlearnt() if self._landing else ()),
+            held=self._holds.tasks.union(unable, spent, known.unlearnt() if self._landing else ()),
         )
 
     def _checkpoint_first(self, known: Docket) -> bool:
@@ -300,12 +299,12 @@ class Leader:
 
     def _wait(self, engine: LocalEngine) -> None:
         """Wait for the next thing to happen, or for the next look at the person's files."""
-        clock = self.project.clock.monotonic()
+        late = self.project.clock.monotonic() > self._deadline
         pause = self._gathering.pause(self._holds.release(_LOOK_AGAIN))
         try:
             self._handle(engine, self.inbox.get(timeout=max(0.01, pause)))
         except queue.Empty:
-            if clock > self._deadline:
+            if late:
                 self._cancel_all(engine)
 
     def _handle(self, engine: LocalEngine, message: object) -> None:
@@ -315,11 +314,11 @@ class Leader:
             if message.error:
                 self._fail(message.error)
             elif isinstance(message.attempt, Paused):
-                self._pause(message.attempt)
+                self._pause(message.order, message.attempt)
             elif message.attempt:
                 self._holds.recorded(message.attempt.task)
                 if message.attempt.failure is Failure.FATAL:
-                    self._give_up(message.attempt.task, message.attempt.number, message.attempt.detail)
+                    self._unable.take(self.project, message.order, message.attempt.detail)
         elif isinstance(message, Landed):
             self._landing = None
             self._gathering.landed()
@@ -334,14 +333,14 @@ class Leader:
         elif isinstance(message, Stop):
             self._stop(engine, message.signal)
 
-    def _pause(self, paused: Paused) -> None:
+    def _pause(self, order: Order, paused: Paused) -> None:
         """Let an attempt wait that can go on later; one whose patience is at its end waits for another run."""
         project, failure = self.project, paused.answer.failure
         row = self._holds.pause(paused.task)
         if self._draining:
             return
         if failure is Failure.FATAL:
-            self._give_up(paused.task, paused.number, paused.answer.detail)
+            self._unable.take(project, order, paused.answer.detail)
         elif failure is Failure.INTERRUPTED:
             record_kept(project, paused.task, paused.number, paused.answer)
             self._holds.recorded(paused.task)
@@ -351,13 +350,6 @@ class Leader:
             # Within the attempt it was waited for already: from there on, longer.
             waited = project.config.retries if failure is Failure.TRANSIENT else 0
             wait_for(project, self._holds, paused.task, paused.number, waited + row)
-
-    def _give_up(self, task: str, number: int, why: str) -> None:
-        """Leave a task whose agent cannot work to another run; that a second one cannot either ends this."""
-        error = self._holds.hopeless[task] = hopeless(task, number, why)
-        self.project.say("waiting", why=one_line(str(error)))
-        if len(self._holds.hopeless) > 1:
-            self._fail(error)
 
     def _after_landing(self, error: Exception | None) -> None:
         passing = isinstance(error, NotNowError | DocumentError) and not isinstance(error, InTheWayError)
@@ -385,14 +377,24 @@ class Leader:
 
     def _finish(self) -> None:
         """Write the session's last checkpoint where one is due, and say how things stand."""
-        now = self._situation()
+        now = self._last()
         self._gated(now)
-        if self.report.landed and not is_checkpoint(self.project.git, now.commit) and self._stops < 2:  # noqa: PLR2004
-            publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
-            now = self._situation()
         self._tidying.now()
         remember(self.project.place.git_dir, now.commit, now.ledger)
         dear = {} if self.report.over_budget else self.project.models.purse.dear(now.unsettled)
         claimed = self._claims.read(self.project.git, self.project.place.git_dir, self.project.clock.now())
-        self.report.conclude(now, claimed, dear)
+        self.report.conclude(now, claimed, dear, self._unable.error)
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))
+
+    def _last(self) -> Situation:
+        """Return where things stand at the end; a person's merge, say, keeps nobody who was asked to stop."""
+        try:
+            now = self._situation()
+        except NotNowError:
+            if not self._stops or self.library.last is None:
+                raise
+            return self.library.last
+        if self.report.landed and not is_checkpoint(self.project.git, now.commit) and self._stops < 2:  # noqa: PLR2004
+            publish.checkpoint(self.project, self.library, [], "end of session", "end of session")
+            now = self._situation()
+        return now

@@ -8,7 +8,7 @@ from orchestrator import plan as planning
 from orchestrator import render
 from orchestrator.agents.protocol import Agent
 from orchestrator.agents.roster import pick
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.errors import Exit, OrchestratorError, of_disk
 from orchestrator.leader.docket import docket
 from orchestrator.leader.loop import Leader
 from orchestrator.leader.orders import asked
@@ -70,6 +70,7 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     if not todo:
         return
     render.load_beside("checkpoint.md.j2", "result.md.j2")
+    project.guard.start()  # verify runs what agents wrote
     verdict = check_base(project, now.commit, cancel)
     if not verdict.green and not cancel.is_set():
         raise OrchestratorError(
@@ -96,10 +97,16 @@ def run(leader: Leader, looked: Look) -> Report:
     project = leader.project
     stopped.forget(project.folders)
     try:
-        return _run(leader, looked)
+        report = _run(leader, looked)
     except OrchestratorError as error:
         stopped.note(project.folders, error, project.clock.now())
         raise
+    except OSError as error:
+        stopped.note(project.folders, of_disk(error), project.clock.now())
+        raise
+    if report.unable:
+        stopped.note(project.folders, report.unable, project.clock.now())
+    return report
 
 
 def _run(leader: Leader, looked: Look) -> Report:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.leader.holds import Holds
+from orchestrator.plaintext import one_line
 from orchestrator.repo.attempts import Attempt
 from orchestrator.steps.asking import NoAnswer
-from orchestrator.steps.dispatch import Paused
+from orchestrator.steps.dispatch import Order, Paused
 from orchestrator.steps.project import Project
+from orchestrator.steps.standing import Situation
 
 _QUOTA = 300.0  # seconds between questions while a limit of the account is reached that says no time
 
@@ -28,10 +30,35 @@ def unreached(paused: Paused, row: int) -> OrchestratorError:
     )
 
 
-def hopeless(task: str, number: int, why: str) -> OrchestratorError:
-    """Return the error of an attempt whose agent cannot work here: the next one would fare no better."""
-    hint = "mend that, then: orchestrator run   # nothing is held against the task"
-    return OrchestratorError(f"{task}/{number} cannot be carried out: {why}", hint=hint, code=Exit.MISSING)
+@dataclass
+class Unable:
+    """The agents that cannot work here, each with the model asked of it: this run gives them nothing more.
+
+    Attributes:
+        error: what the first of them lacks; None while all can.
+    """
+
+    error: OrchestratorError | None = None
+    _tasks: set[str] = field(default_factory=set)
+    _agents: set[tuple[str, str]] = field(default_factory=set)
+
+    def take(self, project: Project, order: Order, why: str) -> None:
+        """Leave the task of `order` to another run: nothing is held against it."""
+        hint = "mend that, then: orchestrator run   # nothing is held against the task"
+        said = f"{order.task}/{order.number} cannot be carried out: {why}"
+        error = OrchestratorError(said, hint=hint, code=Exit.MISSING)
+        self.error = self.error or error
+        self._tasks.add(order.task)
+        self._agents.add((order.agent.name, order.spec.model))
+        project.say("waiting", why=one_line(str(error)))
+
+    def held(self, now: Situation, worker: str) -> frozenset[str]:
+        """Return the tasks that are left to another run; `worker` does what asks for nobody."""
+        if not self._agents:
+            return frozenset()
+        specs = ((task, now.plan.specs.get(task)) for task in now.unsettled)
+        theirs = (task for task, spec in specs if spec and (spec.agent or worker, spec.model) in self._agents)
+        return frozenset(self._tasks).union(theirs)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from orchestrator.budget import Limits, Refusal, Scope, Sum, Usage, is_near, refusal, tokens_at_most, usd
+from orchestrator.budget import Limits, Refusal, Scope, Sum, Usage, is_near, refusal, spent_up, tokens_at_most, usd
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.events import Event, Tell, silent
 from orchestrator.failure import Failure
@@ -82,8 +82,9 @@ class Purse:
                 (self.limits.work, spent.whole().paid, "the budget"),
                 (self.limits.task if task else 0, spent.of(task).paid, f"the budget of {task}"),
             ):
-                if limit and paid >= limit:
-                    return f"{usd(paid)} of {usd(limit)} USD of {what} are spent"
+                why = spent_up(limit, paid, what)
+                if why:
+                    return why
         return ""
 
     def dear(self, tasks: Sequence[str]) -> dict[str, str]:

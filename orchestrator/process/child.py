@@ -27,11 +27,17 @@ _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBS
 
 
 class StartError(OrchestratorError):
-    """A command that did not start; `passing`: for want of processes, memory or descriptors, which may come back."""
+    """A command that did not start.
 
-    def __init__(self, message: str, *, hint: str, passing: bool = False) -> None:
+    Attributes:
+        passing: for want of processes, memory or descriptors, which may come back.
+        too_long: the command line is: another one of the same command may start.
+    """
+
+    def __init__(self, message: str, *, hint: str, passing: bool = False, too_long: bool = False) -> None:
         super().__init__(message, hint=hint, code=Exit.FAILED if passing else Exit.MISSING)
         self.passing = passing
+        self.too_long = too_long
 
 
 @dataclass(frozen=True)
@@ -163,10 +169,15 @@ def _refusal(command: str, cwd: Path, error: OSError) -> StartError:
         return StartError(f"cannot run {command!r} in {cwd}: {error.strerror}", hint="the folder must exist")
     hint = f"install it, correct its name, or put it on PATH; `command -v {command}` shows what is found"
     if error.errno == errno.E2BIG:
-        hint = "the list of files is too long for one command line: name folders or fewer files in the spec"
+        hint = (
+            "the list of files is too long for one command line: fewer files in the spec, or a command without {files}"
+        )
+    elif (cwd / command).is_file() and error.errno == errno.ENOENT:
+        hint = f"what the first line of {command} names is not there: install it, or correct that line"
     elif "/" in command and not Path(command).is_absolute():
         hint = f"it is looked for among what is committed: git add --chmod=+x {command}, and commit it"
-    return StartError(f"cannot start {command!r}: {error.strerror}", hint=hint)
+    too_long = error.errno == errno.E2BIG
+    return StartError(f"cannot start {command!r}: {error.strerror}", hint=hint, too_long=too_long)
 
 
 def _watch(pump: Pump, began: float, limits: Limits, cancel: threading.Event) -> Cause:

@@ -76,6 +76,18 @@ class Checkout:
             NotNowError: another branch is checked out now, and to land here would write over it; or a merge, a revert
                 or the like is not committed yet, and what it brings would pass for a person's edit.
         """
+        commit = self.here()
+        begun = unfinished(self.git, self.place.git_dir)
+        if begun:
+            raise NotNowError(begun[0], hint=begun[1], code=Exit.PRECONDITION)
+        return commit
+
+    def here(self) -> str:
+        """Return the branch's commit, which is also what is checked out, whatever is not committed yet.
+
+        Raises:
+            NotNowError: another branch is checked out now.
+        """
         try:
             here = head(self.git)
         except OrchestratorError as error:
@@ -88,9 +100,6 @@ class Checkout:
                 hint=f"{back}orchestrator run",
                 code=Exit.PRECONDITION,
             )
-        begun = unfinished(self.git, self.place.git_dir)
-        if begun:
-            raise NotNowError(begun[0], hint=begun[1], code=Exit.PRECONDITION)
         return here.commit
 
     def advance(self, old: str, new: str, reason: str, taken: Sequence[str] = ()) -> None:
@@ -180,7 +189,7 @@ class Checkout:
             # Of another length, for its line ends, a file passes for changed until git is told to look into it.
             touched = {change.path for change in changes}.intersection(
                 private.records("diff-files", "--name-only", "-z")
-            ).difference(self._unmerged(private))
+            ).difference(self._unmerged(private), self._staged(private, old))
             alike = same_as(self.git, self.place.root, old, sorted(touched))
             private.run("update-index", "-z", "--stdin", stdin=joined(alike))
             private.read_tree("-n", "-m", "-u", old, new)
@@ -263,6 +272,10 @@ class Checkout:
         """Return the paths of a merge that a person has not finished."""
         return sorted({record.split("\t", 1)[1] for record in private.records("ls-files", "-u", "-z")})
 
+    def _staged(self, private: Git, old: str) -> list[str]:
+        """Return the paths that the index has otherwise than `old`: a person staged that, whatever the file holds."""
+        return private.records("diff-index", "--cached", "--name-only", "--no-renames", "-z", old)
+
     def settle(self) -> str | None:
         """Finish or undo an advance that a kill cut short; return one sentence about it, or None."""
         self._take_over()
@@ -302,8 +315,7 @@ class Checkout:
         differs now a person has changed since.
         """
         arrived = not self.git.attempt("merge-base", "--is-ancestor", new, tip).returncode
-        listed = self.git.records("diff-index", "--cached", "--name-only", "--no-renames", "-z", tip) if arrived else ()
-        behind = set(listed)
+        behind = set(self._staged(self.git, tip) if arrived else ())
         yield from (change for change in changes if not arrived or change.path in behind)
 
     def _is_ours(self, change: Change, theirs: Collection[str]) -> bool:

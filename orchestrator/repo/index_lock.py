@@ -11,7 +11,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
 
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 5.0  # seconds for a lock whose git may have been killed
 _LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
 _PAUSE = 0.05  # seconds between tries
 
@@ -36,17 +36,20 @@ class IndexLock:
 
 
 @contextmanager
-def index_lock(place: Place, living: float = _LIVING_PATIENCE) -> Iterator[IndexLock]:
+def index_lock(place: Place, patience: float = _PATIENCE, living: float = _LIVING_PATIENCE) -> Iterator[IndexLock]:
     """Hold git's lock of the index within the block.
 
-    `living` is how many seconds more to wait while another git is at work here.
+    Args:
+        place: the repository.
+        patience: seconds to wait while somebody else has it.
+        living: how many more while another git is seen at work here.
 
     Raises:
         NotNowError: another git holds it, and lives, or has left it there.
         OSError: the disk does not take it.
     """
     lock = IndexLock(place.git_dir / "index.lock")
-    _take(place, lock.path, living)
+    _take(place, lock.path, patience, living)
     try:
         yield lock
     finally:
@@ -54,17 +57,18 @@ def index_lock(place: Place, living: float = _LIVING_PATIENCE) -> Iterator[Index
             lock.path.unlink(missing_ok=True)
 
 
-def _take(place: Place, path: Path, living: float) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _take(place: Place, path: Path, patience: float, living: float) -> None:
+    deadline = time.monotonic() + patience
     while True:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         except FileExistsError as error:
             late = time.monotonic() - deadline
-            if late > living or (late > 0 and not at_work(place)):
+            lives = at_work(place) if late > 0 else True
+            if late > living or not lives:
                 raise NotNowError(
-                    f"another git process holds {path}",
-                    hint="let it finish, then the same command again",
+                    f"another git process holds {path}" if lives else f"a git that was killed left {path}",
+                    hint="let it finish, then the same command again" if lives else "orchestrator doctor --fix",
                     code=Exit.PRECONDITION,
                 ) from error
             time.sleep(_PAUSE)

@@ -6,17 +6,19 @@ stash, takes the person's.
 
 import os
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import loose, move, packed, resolve
+from orchestrator.repo.refs import loose_names, loose_ref, move, packed, resolve
 from orchestrator.repo.undo import kept
 from orchestrator.repo.watch import Look, look_at
 
 _HEADS = "refs/heads/"
+_FEW = 8  # branches that git is asked about one by one
 _STASH = "logs/refs/stash"
 _STASHED = re.compile(rb"^[0-9a-f]+ ([0-9a-f]{40,64}) [^\t\n]*\t?(.*)$", re.MULTILINE)
 
@@ -36,6 +38,7 @@ class Keepsakes:
     _seen: Look = ()  # how the stash's reflog lay on the disk
     _branches: dict[str, str] = field(default_factory=dict)  # ref to commit
     _loose: set[str] = field(default_factory=set)  # those that had a file of their own
+    _read: dict[str, tuple[Look, str]] = field(default_factory=dict)  # ref to how its file lay there, and what it said
     _packed: tuple[int, ...] = ()  # how the other refs lay on the disk
 
     def start(self) -> None:
@@ -70,15 +73,20 @@ class Keepsakes:
         self._loose, self._packed = {*files}, where
         self._branches |= files  # they may have moved on
         told = []
-        for branch in sorted(unsure):
-            if resolve(self.git, branch) is not None:
-                continue
+        for branch in self._missing(unsure):
             commit, name = self._branches.pop(branch), branch.removeprefix(_HEADS)
             search = ("for-each-ref", "--count=1", "--contains", commit, _HEADS, "refs/remotes/")
             ref = "" if self.git.attempt(*search).stdout else self._keep("branch", commit)
             if ref:
                 told.append(f"the branch {one_line(name)} is gone; it is kept: git branch {one_line(name)} {ref}")
         return told
+
+    def _missing(self, unsure: Collection[str]) -> list[str]:
+        """Return those that git does not have; of thousands it is asked once, when all were packed."""
+        if len(unsure) <= _FEW:
+            return sorted(branch for branch in unsure if resolve(self.git, branch) is None)
+        listed = self.git.run("for-each-ref", "--format=%(refname)", _HEADS).split(b"\n")
+        return sorted({*unsure} - set(map(os.fsdecode, listed)))
 
     def _keep(self, kind: str, commit: str) -> str:
         keeping = kept(kind, commit)
@@ -97,5 +105,13 @@ class Keepsakes:
 
     def _files(self) -> dict[str, str]:
         """Return those of the branches that have a file of their own, with what it says."""
-        said = {f"{_HEADS}{name}": commit for name, commit in loose(self.place.git_dir, _HEADS).items()}
-        return {branch: commit for branch, commit in said.items() if branch in self._branches and commit}
+        names = [f"{_HEADS}{name}" for name in loose_names(self.place.git_dir, _HEADS)]
+        looks = {branch: look_at(self.place.git_dir / branch) for branch in names if branch in self._branches}
+        self._read = {
+            branch: known if (known := self._read.get(branch)) and known[0] == look else (look, self._said(branch))
+            for branch, look in looks.items()
+        }
+        return {branch: commit for branch, (_, commit) in self._read.items() if commit}
+
+    def _said(self, branch: str) -> str:
+        return loose_ref(self.place.git_dir / branch)

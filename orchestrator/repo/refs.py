@@ -165,24 +165,28 @@ def packed(git_dir: Path) -> tuple[int, ...]:
 
 def loose(git_dir: Path, folder: str) -> dict[str, str]:
     """Return what stands in a file for each ref below `folder`, by its name from there."""
-    found = {}
+    return {name: loose_ref(f"{git_dir / folder}/{name}") for name in loose_names(git_dir, folder)}
+
+
+def loose_names(git_dir: Path, folder: str) -> list[str]:
+    """Return the names, from `folder` on, of the refs below it that have a file of their own."""
+    found: list[bytes] = []
     top = os.fsencode(git_dir / folder)
     for place, folders, files in os.walk(top):
-        for name in [*files, *(name for name in folders if os.path.islink(os.path.join(place, name)))]:  # noqa: PTH114, PTH118
-            path = os.path.join(place, name)  # noqa: PTH118
-            if not name.endswith(b".lock"):
-                found[os.fsdecode(path[len(top) + 1 :])] = _said(path)
-    return found
+        links = (name for name in folders if os.path.islink(os.path.join(place, name)))  # noqa: PTH114, PTH118
+        found += [os.path.join(place, name)[len(top) + 1 :] for name in [*files, *links]]  # noqa: PTH118
+    return [os.fsdecode(name) for name in found if not name.endswith(b".lock")]
 
 
-def _said(path: bytes) -> str:
+def loose_ref(path: str | Path) -> str:
+    """Return what stands in a ref's own file; empty for a link, a pipe, and one that was packed at this moment."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             return os.read(handle, _LONGEST).decode("ascii", "replace").strip()
         finally:
             os.close(handle)
-    except OSError:  # a link, a pipe, or packed at this moment
+    except OSError:
         return ""
 
 

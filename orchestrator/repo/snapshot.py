@@ -179,9 +179,9 @@ def take(
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
     odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
-    places = [_place(path) for path in odd]
-    skipped = (ignored(inside, places) - _asked_for(inside, places, named)) if odd else set()
-    odd = {path: why for path, why in odd.items() if _place(path) not in skipped}
+    passed_over = ignored(inside, [_place(path) for path in odd])
+    asked = _odd_asked_for(inside, odd, named) if passed_over else set()
+    odd = {path: why for path, why in odd.items() if _place(path) not in passed_over or path in asked}
     oddities = {**odd, **{_shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
 
@@ -191,14 +191,37 @@ def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str]) -
 
     What git ignores by another rule as well, such as `.env`, is not among them.
     """
-    folders = {pattern: f"{folder}/" for pattern in named if is_glob(pattern) and (folder := fixed(pattern))}
-    passed_over = ignored(inside, sorted(set(folders.values())))
     found: set[str] = set()
-    for pattern, folder in folders.items():
-        if folder in passed_over:
-            within = {path.removeprefix(folder): path for path in unwanted if covers([pattern], path)}
-            found |= {within[name] for name in within.keys() - ignored(inside, sorted(within))}
+    for pattern, folder in _passed_over(inside, named).items():
+        within = [path for path in unwanted if covers([pattern], path)]
+        found.update({*within}.intersection(_beside_its_rule(inside, folder)) if within else ())
     return found
+
+
+def _odd_asked_for(inside: Git, odd: Collection[str], named: Collection[str]) -> set[str]:
+    """Return those of `odd` that are in such a folder, or are one that has become a repository of its own."""
+    found: set[str] = set()
+    for pattern, folder in _passed_over(inside, named).items():
+        within = {path: f"{_place(path)}/".removeprefix(folder) for path in odd if covers([pattern], path)}
+        others = ignored(inside, sorted({place.rstrip("/") for place in within.values() if place}))
+        found |= {path for path, place in within.items() if place.rstrip("/") not in others}
+    return found
+
+
+def _passed_over(inside: Git, named: Collection[str]) -> dict[str, str]:
+    """Return the patterns that are about a folder which git ignores, each with that folder."""
+    folders = {pattern: f"{folder}/" for pattern in named if is_glob(pattern) and (folder := fixed(pattern))}
+    ignores = ignored(inside, sorted(set(folders.values()))) if folders else set()
+    return {pattern: folder for pattern, folder in folders.items() if folder in ignores}
+
+
+def _beside_its_rule(inside: Git, folder: str) -> list[str]:
+    """Return the files below `folder` that git would not ignore, did no rule say so of `folder` itself."""
+    plain = folder.replace("\\", "\\\\")
+    above = [plain[: at + 1] for at, sign in enumerate(plain) if sign == "/"]
+    rules = [word for path in above for word in ("-x", f"!/{path}")]
+    empty = inside.within(GIT_INDEX_FILE=f"{inside.directory}.none", GIT_LITERAL_PATHSPECS="1")
+    return empty.records("ls-files", "-o", "-z", "--exclude-standard", *rules, "--", folder)
 
 
 def _place(path: str) -> str:

@@ -25,6 +25,7 @@ from orchestrator.repo.worktrees import UnwantedError, remove_tree
 from orchestrator.steps import claim
 from orchestrator.steps.named import named_files
 from orchestrator.steps.project import Project
+from orchestrator.steps.sweeping import sweep
 from orchestrator.steps.verify import prepare
 from orchestrator.workspace import boot_id, write_whole
 
@@ -96,7 +97,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
     try:
         ground = _ground_again(project, order) if kept else _ground(project, order, cancel)
     except UnwantedError:
-        project.say("attempt.paused", order.task, order.number, failure=Failure.INTERRUPTED, why="it had not begun")
+        project.say("attempt.unbegun", order.task, order.number)
         return None
     begun = project.guard.clock()
     if not kept and (order.agent.resumes or not ground.again):
@@ -115,9 +116,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         _write_answer(folder, answer)
         project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
         origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name, order.agent.must_change)
-        tampered = project.guard.sweep(begun)
-        for note in project.guard.told():
-            project.say("healed", note=note)
+        tampered = sweep(project, begun)
         return _recorded(project, origin, answer, ground, tampered)
 
 

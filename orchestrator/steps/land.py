@@ -27,6 +27,7 @@ from orchestrator.steps.resolve import resolve, resolving
 from orchestrator.steps.results import result_document, summaries
 from orchestrator.steps.review import Judged, Piece, judged
 from orchestrator.steps.standing import Library, Situation, result_path, situation
+from orchestrator.steps.sweeping import sweep
 from orchestrator.steps.take_in import person, take_in
 
 
@@ -175,7 +176,7 @@ def _afterwards(now: Situation, chapter: Chapter, chain: Sequence[_Candidate], c
 
 def _untampered(project: Project, attempts: Sequence[Attempt], outcome: Outcome) -> list[Attempt]:
     """Send all back when attempts' refs turn out to be changed by nobody who may: one of their agents was it."""
-    tampered = project.guard.sweep(project.guard.clock(), before_landing=True)
+    tampered = sweep(project, project.guard.clock(), before_landing=True)
     if not tampered:
         return list(attempts)
     outcome.returned += [send_back(project, attempt, Failure.SCOPE, describe(tampered)) for attempt in attempts]

@@ -31,7 +31,7 @@ def rebuild(project: Project) -> Rebuilt:
     Raises:
         OrchestratorError: a document in history cannot be taken, or the disk cannot be written.
     """
-    tip = project.checkout.tip()
+    tip = project.checkout.here()  # what a merge has torn is what is to be mended
     wanted = _wanted(project, tip)
     aside = _fresh(project.folders.home / _KEPT, tip[:10])
     written, kept = [], []

@@ -39,7 +39,7 @@ def stopped(folders: Folders) -> Stopped | None:
     """Return why the last run stopped; None where it came to its end, or was killed."""
     try:
         said = json.loads(_file(folders).read_bytes())
-        return Stopped(str(said["why"]), str(said["hint"]), datetime.fromisoformat(said["at"]))
+        return Stopped(str(said["why"]), str(said["hint"]), datetime.fromisoformat(said["at"]).astimezone())
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

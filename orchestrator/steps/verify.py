@@ -11,12 +11,14 @@ from orchestrator.config import Config
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
+from orchestrator.repo.guard import describe
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences
 from orchestrator.sandbox import Confinement, Policy
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
+from orchestrator.steps.sweeping import sweep
 from orchestrator.workspace import boot_id, naming, write_durably
 
 NAME = "verify"
@@ -55,7 +57,11 @@ def verify(project: Project, commit: str, cancel: threading.Event, accepted: Seq
         return Verdict(green=True, output="", seconds=0.0)
     path = _worktree(project, commit, cancel)
     project.say("verify.started", commit=commit)
+    began = project.guard.clock()
     verdict = _run(project, path, checks, cancel)
+    tampered = sweep(project, began)  # what agents wrote has run here
+    if tampered:
+        project.say("healed", note=f"put back what changed while verify ran: {one_line(describe(tampered))}")
     project.say("verify.ended", commit=commit, green=verdict.green, seconds=verdict.seconds)
     return verdict
 

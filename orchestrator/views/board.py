@@ -98,7 +98,7 @@ class Board:
         with self._lock:
             if event.name == "attempt.started":
                 self._rows[key] = self._row(event, event.task)
-            elif event.name in {"attempt.recorded", "attempt.paused"}:
+            elif event.name in {"attempt.recorded", "attempt.paused", "attempt.unbegun"}:
                 self._rows.pop(key, None)
             elif event.name in _BESIDE:
                 self._rows[_BESIDE[event.name], *key] = self._row(event, f"{_BESIDE[event.name]} {event.task}")

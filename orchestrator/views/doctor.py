@@ -11,7 +11,7 @@ from orchestrator.repo import heal
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import OURS, head, resolve
+from orchestrator.repo.refs import OURS, head, resolve, unfinished
 from orchestrator.repo.remotes import unpushed
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import at_work
@@ -63,7 +63,7 @@ def diagnose(place: Place, git: Git, env: Mapping[str, str], lock: Path, done: t
     known = history(git)
     config, found = _configuration(place.root, env)
     desk = desks.read(place.root, config.phases if config else ())
-    found += [*_branch(git), *machine.packages(), *machine.disk(place.root)]
+    found += [*_branch(git, place), *machine.packages(), *machine.disk(place.root)]
     if config:
         found += machine.commands(config, place, env, _wanted(desk, known))
     found += papers.documents(desk, known, place.root, git)
@@ -91,13 +91,14 @@ def _elsewhere(place: Place) -> list[Finding]:
     return [Finding(Severity.NOTE, f"{ahead} commits are not pushed", "they are on this disk alone", "git push")]
 
 
-def _branch(git: Git) -> list[Finding]:
+def _branch(git: Git, place: Place) -> list[Finding]:
     try:
         head(git)
     except OrchestratorError as error:
         unborn = resolve(git, "HEAD") is None
         return [of_error(error, Severity.NOTE if unborn else Severity.ERROR)]
-    return []
+    begun = unfinished(git, place.git_dir)
+    return [Finding(Severity.WARNING, begun[0], "a run waits for it", begun[1])] if begun else []
 
 
 def _wanted(desk: Desk, known: Ledger) -> dict[str, str]:

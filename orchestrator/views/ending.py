@@ -32,6 +32,7 @@ class Ending:
         over_budget: why nothing more may be spent; empty while something may.
         cost: what was spent, over all runs, in US dollars.
         gate: the checkpoint that a person has not approved, so that nothing was started; empty where none waits.
+        unable: what an agent lacks that cannot work here, so that its tasks wait for another run; empty where all can.
     """
 
     phase: str
@@ -44,6 +45,7 @@ class Ending:
     over_budget: str = ""
     cost: float = 0.0
     gate: str = ""
+    unable: str = ""
 
 
 def text(ending: Ending) -> str:
@@ -101,5 +103,5 @@ def following(ending: Ending) -> Iterator[tuple[str, str]]:
         )
     elif ending.phase == COMPLETE:
         yield "orchestrator log", "what was done, commit by commit"
-    elif not ending.stuck and not ending.over_budget:
+    elif not ending.stuck and not ending.over_budget and not ending.unable:
         yield "orchestrator run", "carries on with the next phase"

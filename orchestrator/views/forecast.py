@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import plan as planning
-from orchestrator.budget import MICROS
+from orchestrator.budget import MICROS, spent_up
 from orchestrator.config import Config
 from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
@@ -17,14 +17,14 @@ from orchestrator.plan import COMPLETE, Plan, Standing
 from orchestrator.repo.attempts import Attempt, Fate, load
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import ledger
-from orchestrator.repo.refs import head
+from orchestrator.repo.refs import head, unfinished
 from orchestrator.repo.trees import blobs, entries
 from orchestrator.steps.claim import claims
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import waits
 from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in, spec_path
 from orchestrator.views.glance import Sources
-from orchestrator.views.work import Leader, leader
+from orchestrator.views.work import leader
 from orchestrator.workspace import read_own
 
 _RESULT = ".result.md"
@@ -117,10 +117,23 @@ def forecast(sources: Sources, config: Config, until: str = "") -> Forecast:
         | {task: f"claimed by {who}" for task, who in taken.items()},
         done=[task for task in now.plan.tasks if standing.settled(task)],
         dead=sorted(bare.dead),
-        problems=[*filter(None, [waits(now.ledger.gate), _led(leader(sources.lock))])]
+        problems=[*_problems(sources, config, now)]
         + [f"{item.task}: {why}" for item in start if (why := _no_agent(item.agent, config))],
         estimate=_estimate(attempts, now.ledger.landed, len(chosen) + len(later), config.budget, sources.journal),
     )
+
+
+def _problems(sources: Sources, config: Config, now: Situation) -> Iterator[str]:
+    """Yield what keeps any task from starting."""
+    begun, by = unfinished(sources.git, sources.git_dir), leader(sources.lock)
+    if gate := waits(now.ledger.gate):
+        yield gate
+    if by:
+        yield f"process {by.pid} leads already; what it is at work on is counted here as if it were not"
+    if begun:
+        yield f"{begun[0]}: {begun[1]}"
+    if spent := spent_up(config.limits.work, read(sources.journal).whole().paid, "the budget"):
+        yield spent
 
 
 def _estimate(
@@ -209,10 +222,6 @@ def _later(plan: Plan, standing: Standing, phase: str, chosen: Sequence[str]) ->
         else:
             waits[task.id] = _held_up(plan, task.id, [*standing.waiting, *chosen])
     return waits
-
-
-def _led(by: Leader | None) -> str:
-    return f"process {by.pid} leads already; what it is at work on is counted here as if it were not" if by else ""
 
 
 def _held_up(plan: Plan, task: str, busy: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from orchestrator import plan as planning
+from orchestrator.budget import Limits
 from orchestrator.documents.result import Result
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
@@ -44,7 +45,7 @@ class Sources:
         phases: the configured phases, empty for the state file's own.
         now: the moment ages are counted to.
         journal: the file that says what was spent.
-        budget: what the workflow may cost, in US dollars; 0 for no limit.
+        limits: what may be spent.
     """
 
     git: Git
@@ -53,7 +54,12 @@ class Sources:
     phases: tuple[str, ...]
     now: datetime
     journal: Path
-    budget: float
+    limits: Limits
+
+    @property
+    def git_dir(self) -> Path:
+        """The checkout's own git directory: the leader's lock lies there."""
+        return self.lock.parent
 
     @cached_property
     def tip(self) -> str:

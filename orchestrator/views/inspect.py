@@ -114,8 +114,13 @@ def _spec(git: Git, now: Situation, name: str) -> Spec | None:
 
 
 def _at_work(sources: Sources, name: str) -> str:
-    """Return which attempt is being made; empty for none."""
-    return next((f"running, attempt {item.attempt}" for item in work(sources).running if item.task == name), "")
+    """Return which attempt is being made, or was cut short; empty for none."""
+    now = work(sources)
+    found = [f"running, attempt {item.attempt}" for item in now.running if item.task == name]
+    found += [
+        f"stopped, attempt {item.attempt}: orchestrator run goes on with it" for item in now.left if item.task == name
+    ]
+    return next(iter(found), "")
 
 
 def _state(now: Situation, name: str) -> str:

@@ -48,4 +48,4 @@ def _notes(now: Work, last: Stopped | None) -> list[str]:
         names = ", ".join(f"{item.task}/{item.attempt}" for item in now.running[:8]) or "nothing right now"
         return [f"A leader is at work (process {now.leader.pid}); running: {names}"]
     notes = [f"The last run stopped: {one_line(last.why, 200)}"] if last else []
-    return [*notes, "An abandoned run is here: `orchestrator run` carries on"] if now.abandoned else notes
+    return [*notes, "An abandoned run is here: `orchestrator run` carries on"] if now.left else notes

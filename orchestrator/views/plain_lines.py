@@ -115,6 +115,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "restored": lambda event: f"restored: {_fact(event, 'path')}",
     "attempt.started": _started,
     "attempt.paused": lambda event: f"paused {_who(event)}: {_fact(event, 'why')}; it goes on where it was",
+    "attempt.unbegun": lambda event: f"left {_who(event)} alone: it had not begun",
     "attempt.recorded": _recorded,
     "attempt.rejected": _sent_back,
     "attempt.outdated": lambda event: f"cancelled {_who(event)}: its spec changed",

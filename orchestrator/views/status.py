@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator import plan as planning
-from orchestrator.budget import MICROS
+from orchestrator.budget import MICROS, spent_up
 from orchestrator.documents.spec import Spec
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
@@ -15,6 +15,7 @@ from orchestrator.models.journal import read
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import load
+from orchestrator.repo.refs import unfinished
 from orchestrator.steps.begun import begun
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
@@ -65,6 +66,7 @@ class Status:
         refused: why the next run would not take them in, or refuses what HEAD has, with the line; empty else.
         cost: what was spent so far, over all runs, in US dollars; calls under way count at their most.
         budget: what may be spent, 0 for no limit.
+        over: why nothing more may be spent; empty while something may.
         gate: the checkpoint that waits for a person; empty where none does.
         gate_why: why it was rejected; empty while it has no answer.
         approve: the command that approves what stands at HEAD.
@@ -99,6 +101,7 @@ class Status:
     refused: str = ""
     cost: float = 0.0
     budget: float = 0.0
+    over: str = ""
     gate: str = ""
     gate_why: str = ""
     approve: str = ""
@@ -130,10 +133,11 @@ def _status(sources: Sources) -> Status:
     shown = Status(
         planned=True,
         cost=(spent.paid + spent.pending) / MICROS,
-        budget=sources.budget,
+        budget=sources.limits.workflow / MICROS,
+        over=spent_up(sources.limits.work, spent.paid, "the budget"),
         leader=at_work.leader,
         running=at_work.running[:_LISTED],
-        abandoned=at_work.abandoned,
+        abandoned=bool(at_work.left),
         planning=one_line(left.goal, _GOAL) if left else "",
         answers=left.answers if left else 0,
     )
@@ -196,6 +200,9 @@ def _failure(now: Situation, task: str) -> str:
 def _taken(sources: Sources, now: Situation) -> tuple[list[str], str]:
     """Return the documents that the next run takes in, and what it would say against that, or against what HEAD has."""
     edits: dict[str, bytes] = {}
+    begun = unfinished(sources.git, sources.git_dir)
+    if begun:
+        return [], f"{begun[0]} ({begun[1]})"
     try:
         edits = edited(sources, now)
         _refuse(sources, now, edits)

@@ -31,7 +31,7 @@ def following(shown: Status) -> tuple[str, str] | None:
         return 'orchestrator plan "GOAL"', f"plans anew: checkpoint {shown.gate} was rejected"
     if shown.gate:
         return shown.approve, "nothing starts before a person approves the plan"
-    if shown.abandoned and not _is_spent(shown):
+    if shown.abandoned and not shown.over:
         return "orchestrator run", "an abandoned run: it carries on where that stopped"
     return _onward(shown)
 
@@ -47,7 +47,7 @@ def _onward(shown: Status) -> tuple[str, str]:
         return "orchestrator run", "takes your edits in"
     if shown.phase == COMPLETE:
         return "orchestrator log", "every task is settled: this is what was done"
-    if _is_spent(shown):
+    if shown.over:
         return "orchestrator run --budget USD", "carries on, with a larger budget for the whole workflow"
     if shown.phase == BLOCKED:
         return "orchestrator run", f"once `Current phase` in {STATE} is a phase again"
@@ -69,10 +69,6 @@ def _decision(shown: Status) -> tuple[str, str] | None:
     if any(why.startswith("claimed by ") for why in causes):
         return "orchestrator task list", "what could start is claimed"
     return None
-
-
-def _is_spent(shown: Status) -> bool:
-    return bool(shown.budget) and shown.cost >= shown.budget
 
 
 def text(shown: Status, now: datetime) -> str:

@@ -13,6 +13,7 @@ from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import Claim, at_work, claims
 from orchestrator.steps.standing import counted, spec_path, stated_phase
+from orchestrator.views.work import leader
 from orchestrator.workspace import Folders
 
 MOST = 20
@@ -21,7 +22,7 @@ _MARKS = {"done": "x", "dropped": "-"}
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task: `status` is done, dropped, dead, claimed, running, waiting, ready, or blocked (by `why`)."""
+    """One task: `status` is done, dropped, dead, claimed, running, stopped, waiting, ready, or blocked (by `why`)."""
 
     id: str
     title: str
@@ -49,6 +50,7 @@ class Board:
     Attributes:
         stuck: the tasks that cannot start until a person acts, each with the reason.
         faults: what is wrong with documents that cannot be taken, by path.
+        led: whether somebody leads now.
     """
 
     plan: Plan
@@ -58,6 +60,7 @@ class Board:
     gate: Gate | None = None
     stuck: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
+    led: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ def history(git: Git) -> Ledger:
     return ledger(git, tip) if tip else NOTHING
 
 
-def board(root: Path, git: Git, phases: tuple[str, ...]) -> Board:
-    """Read how things stand from the person's files and the history.
+def board(root: Path, git: Git, phases: tuple[str, ...], lock: Path) -> Board:
+    """Read how things stand from the person's files and the history; `lock` is the file of who leads.
 
     Raises:
         OrchestratorError: there is no plan, or it cannot be taken.
@@ -99,15 +102,16 @@ def board(root: Path, git: Git, phases: tuple[str, ...]) -> Board:
     standing = replace(standing, running=frozenset(running), waiting=waiting)
     phase = planning.current_phase(plan, standing, stated_phase(desk.state, plan))
     faults = {fault.where.partition(":")[0]: str(fault) for fault in desk.faults}
-    return Board(plan, standing, phase, taken, known.gate, planning.stuck(plan, standing), faults)
+    led = leader(lock) is not None
+    return Board(plan, standing, phase, taken, known.gate, planning.stuck(plan, standing), faults, led)
 
 
-def is_led(root: Path, git: Git, phases: tuple[str, ...], task: str) -> bool:
+def is_led(root: Path, git: Git, phases: tuple[str, ...], lock: Path, task: str) -> bool:
     """Whether a leader is at work on `task`, or has been by now."""
     # In this order: an attempt is recorded before its worktree goes.
     if task in at_work(Folders(root).worktrees):
         return True
-    standing = board(root, git, phases).standing
+    standing = board(root, git, phases, lock).standing
     return task in standing.waiting or standing.settled(task)
 
 
@@ -146,6 +150,8 @@ def _status(now: Board, task: str) -> tuple[str, str]:
         "waiting": standing.waiting,
     }
     held = next((name for name, group in groups.items() if task in group), "")
+    if held == "running" and not now.led:
+        return "stopped", "orchestrator run goes on with it"
     if held:
         return held, f"orchestrator dlq show {task}" if held == "dead" else ""
     why = _blocked(now, task)

@@ -35,18 +35,18 @@ class Running:
 
 @dataclass(frozen=True)
 class Work:
-    """What goes on now. `abandoned`: nobody leads, and worktrees of attempts are still there."""
+    """What goes on now. `left`: attempts whose worktrees are still there, while nobody leads."""
 
     leader: Leader | None
-    running: tuple[Running, ...]
-    abandoned: bool
+    running: tuple[Running, ...] = ()
+    left: tuple[Running, ...] = ()
 
 
 def work(sources: Sources) -> Work:
     """Return who is at work, without taking the leader's lock."""
     leads = leader(sources.lock)
     unrecorded = tuple(_unrecorded(sources))
-    return Work(leads, unrecorded if leads else (), not leads and bool(unrecorded))
+    return Work(leads, running=unrecorded) if leads else Work(None, left=unrecorded)
 
 
 def leader(lock: Path) -> Leader | None:
