@@ -121,8 +121,15 @@ def protected(path: str) -> str:
 
 
 def covers(patterns: Sequence[str], path: str) -> bool:
-    """Whether one of `patterns` (a file, a folder ending in `/`, or a glob) covers `path`."""
-    return any(_matcher(pattern)(path) for pattern in patterns)
+    """Whether one of `patterns` (a file, a folder ending in `/`, or a glob) covers `path`.
+
+    A name with brackets of its own, such as `app/[id]/page.tsx`, covers itself as well.
+    """
+    return any(_is_named(pattern, path) or _matcher(pattern)(path) for pattern in patterns)
+
+
+def _is_named(pattern: str, path: str) -> bool:
+    return path == pattern or (pattern.endswith("/") and path.startswith(pattern))
 
 
 def is_glob(pattern: str) -> bool:

@@ -9,6 +9,7 @@ from orchestrator.documents.checkpoint import Checkpoint
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.steps.chapter import label, owner
+from orchestrator.steps.issues import is_worded_here
 from orchestrator.steps.standing import STATE, TODO, Situation, spec_path
 
 BEGIN, END = "<!-- orchestrator:begin -->", "<!-- orchestrator:end -->"
@@ -92,6 +93,8 @@ def _state(documents: Documents, standing: Standing) -> Iterator[str]:
 
 def _blocking(now: Situation) -> Iterator[str]:
     for issue in now.state.blocking if now.state else ():
+        if issue.key in now.landed and is_worded_here(issue):
+            continue  # written before another clone landed it
         yield f"- {issue.key}: {issue.text}" if issue.key else f"- {issue.text}"
 
 

@@ -9,7 +9,7 @@ from orchestrator.cli.doors import reading
 from orchestrator.cli.output import Next, Output
 from orchestrator.errors import Exit
 from orchestrator.steps import desk as desks
-from orchestrator.steps.authoring import new_spec
+from orchestrator.steps.authoring import new_spec, refuse_left_out
 from orchestrator.views import specs as view
 from orchestrator.views.findings import worst
 from orchestrator.views.names import find
@@ -33,8 +33,9 @@ def command() -> None:
 def new(output: Output, task: str, title: str, files: tuple[str, ...], reads: tuple[str, ...]) -> None:
     """Write specs/TASK.md from the template, for a task of TODO.md; never over one that is there."""
     read = reading()
-    _, _, plan = desks.required(read.place.root, read.config.phases)
+    desk, _, plan = desks.required(read.git, read.config.phases)
     name = find(task, plan.tasks, "task", f'orchestrator task add {task} "TITLE"')
+    refuse_left_out(read.place.root, desk, name)
     made = new_spec(read.place.root, plan.tasks[name], title, files, reads)
     said = "written" if made.changed else "is there already"
     following = [Next(f"orchestrator spec lint {name}", "check it, once it says what is wanted")]
@@ -49,7 +50,7 @@ def new(output: Output, task: str, title: str, files: tuple[str, ...], reads: tu
 def lint(output: Output, task: str, *, everything: bool) -> int:
     """Check the spec of TASK, or all: can it be taken, is it allowed, would a careful reader object."""
     read = reading()
-    desk = desks.read(read.place.root, read.config.phases)
+    desk = desks.read(read.git, read.config.phases)
     known = {*desk.specs, *(view.task_of(fault) for fault in desk.faults)} - {""}
     name = find(task, known, "spec", f"orchestrator spec new {task}") if task else ""
     report = view.lint(desk, history(read.git), read.place.root, name)
@@ -67,7 +68,7 @@ def lint(output: Output, task: str, *, everything: bool) -> int:
 def show(output: Output, task: str) -> None:
     """Show the spec of TASK as its next attempt would get it: with what earlier attempts ran into."""
     read = reading()
-    desk, _, plan = desks.required(read.place.root, read.config.phases)
+    desk, _, plan = desks.required(read.git, read.config.phases)
     name = find(task, plan.tasks, "task", _LIST)
     letter = view.letter(read.git, desk, name)
     output.product(letter.text, letter)

@@ -162,6 +162,11 @@ def _files(text: Text, section: Section) -> tuple[FileEntry, ...]:
         found = paths.fault(entry.path)
         if found:
             raise text.error(entry.line, f"{found[0]}: `{shown(entry.path)}`", hint=found[1])
+        if entry.note.startswith((",", "`", "and ")) or "](" in entry.path:
+            hint = "one file a line, in backticks where its name has spaces; a note after it in (parentheses)"
+            raise text.error(
+                entry.line, f"more than a file: `{shown(entry.path)}` is followed by `{shown(entry.note)}`", hint=hint
+            )
         first = lines.setdefault(entry.path, entry.line)
         if first != entry.line:
             raise text.error(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.plaintext import listed
+from orchestrator.plaintext import listed, one_line
 from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.locate import Place
@@ -32,6 +32,12 @@ _BLOCK = 4096  # bytes that reach a disk together
 _HEADS = "refs/heads/"
 
 
+_PUT_AWAY = "commit them, or put them away (git stash push --all -- PATH), then: orchestrator run"
+_SEEN = (
+    "git does not look at it: git update-index --no-assume-unchanged --no-skip-worktree {path}, then: orchestrator run"
+)
+
+
 class BranchMovedError(NotNowError):
     """Somebody else moved the branch first; the candidate must be built again on the new tip."""
 
@@ -39,11 +45,9 @@ class BranchMovedError(NotNowError):
 class InTheWayError(NotNowError):
     """An uncommitted change of the user's stands where a landing must write."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], hint: str = _PUT_AWAY) -> None:
         super().__init__(
-            f"uncommitted changes are in the way: {listed(paths, between=', ')}",
-            hint="commit them, or put them away (git stash push --all -- PATH), then: orchestrator run",
-            code=Exit.PRECONDITION,
+            f"uncommitted changes are in the way: {listed(paths, between=', ')}", hint=hint, code=Exit.PRECONDITION
         )
         self.paths = tuple(paths)
 
@@ -208,7 +212,10 @@ class Checkout:
         self._forget()
         if len(same) == len(found):
             raise error
-        raise InTheWayError([path for path in found if path not in same]) from error
+        lost = [path for path in found if path not in same]
+        marks = (record[:1] for record in private.records("ls-files", "-v", "-z", "--", *lost))
+        blind = any(mark.islower() or mark == "S" for mark in marks)
+        raise InTheWayError(lost, _SEEN.format(path=one_line(lost[0])) if blind else _PUT_AWAY) from error
 
     @property
     def _from(self) -> str:
@@ -300,7 +307,8 @@ class Checkout:
         """Take over the intent of an advance on a branch that has been renamed to this one since."""
         noted = self.git.run("for-each-ref", "--format=%(refname)", _noted_as("to", _HEADS)).decode().split()
         tip = resolve(self.git, self.branch)
-        for branch in (_HEADS + name.removeprefix(_noted_as("to", _HEADS)) for name in noted):
+        for flat in (name.removeprefix(_noted_as("to", _HEADS)) for name in noted):
+            branch = _HEADS + flat.replace("%2F", "/").replace("%25", "%")
             before = [_noted_as(what, branch) for what in ("from", "to", "taken")]
             ids = [found.id if found else "" for found in self.git.look_up(before)]
             if branch != self.branch and tip in ids[:2] and resolve(self.git, branch) is None:
@@ -361,8 +369,8 @@ class Checkout:
 
 
 def _noted_as(what: str, branch: str) -> str:
-    """Return the ref that keeps one part of the intent of an advance of `branch`."""
-    return f"{OURS}/advance/{what}/{branch.removeprefix(_HEADS)}"
+    """Return the ref that keeps one part of the intent of an advance of `branch`, whose name may hold others' names."""
+    return f"{OURS}/advance/{what}/{branch.removeprefix(_HEADS).replace('%', '%25').replace('/', '%2F')}"
 
 
 def _copy_index(source: Path, target: Path) -> None:

@@ -155,9 +155,7 @@ class Git:
                 process_group=0,  # a terminal's Ctrl-C is the leader's to answer: it must not cut git short
             )
         except FileNotFoundError as error:
-            raise OrchestratorError(
-                "git is not installed", hint="install git 2.38 or newer", code=Exit.MISSING
-            ) from error
+            raise _not_started(self.directory) from error
 
     @contextmanager
     def meanwhile(self, *argv: str) -> Iterator[Callable[[], list[str] | None]]:
@@ -237,6 +235,13 @@ class Git:
     def records(self, *argv: str, stdin: bytes = b"") -> list[str]:
         """Run git with `-z` output and return the NUL-separated records."""
         return split_records(self.run(*argv, stdin=stdin))
+
+
+def _not_started(directory: Path) -> OrchestratorError:
+    if not directory.is_dir():
+        hint = "move it back, or go to where it is now, then: orchestrator run"
+        return OrchestratorError(f"the folder {directory} is gone", hint=hint, code=Exit.PRECONDITION)
+    return OrchestratorError("git is not installed", hint="install git 2.38 or newer", code=Exit.MISSING)
 
 
 def _persistently(verb: str, ask: Callable[[], _Answer]) -> _Answer:

@@ -113,6 +113,7 @@ class Guard:
 
     def _note(self, path: str, why: str) -> None:
         self._seen.append((self.clock(), path, why))
+        self._told.append(f"put back {path}: {why}")
 
     def _watch(self, folder: Path) -> Watch:
         name = (Path(".git") / folder.relative_to(self.place.git_dir)).as_posix()

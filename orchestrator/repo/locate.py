@@ -55,9 +55,13 @@ def locate(start: Path, env: Mapping[str, str]) -> Place:
     if done.returncode:
         raise _none(start, done.stderr.decode("utf-8", "replace"))
     if git_dir != common:
+        main = Path(common).parent
+        whole = (main / ".git").exists()
         raise OrchestratorError(
             f"{root} is a linked worktree",
-            hint=f"run in the main checkout: cd {Path(common).parent}",
+            hint=f"run in the main checkout: cd {main}"
+            if whole
+            else f"it has no main checkout: git clone {common} work",
             code=Exit.PRECONDITION,
         )
     if shallow == "true":

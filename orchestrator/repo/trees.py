@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 from orchestrator.policy import GITLINK, GONE, SYMLINK
 from orchestrator.repo.git import Git, GitError, joined, split_records
 
-__all__ = ["EXECUTABLE", "GITLINK", "GONE", "REGULAR", "SYMLINK", "Change", "Entry"]
+__all__ = ["EXECUTABLE", "FOLDER", "GITLINK", "GONE", "REGULAR", "SYMLINK", "Change", "Entry"]
 
 _Value = TypeVar("_Value")
 
 REGULAR = "100644"
 EXECUTABLE = "100755"
-_FOLDER = "040000"
+FOLDER = "040000"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MODE = rb"(?:40000|100644|100664|100755|120000|160000)"
 _BEFORE = re.compile(_MODE + rb"\Z")
@@ -91,8 +91,8 @@ def entries(git: Git, commit: str, paths: Iterable[str] = ()) -> dict[str, Entry
     if not wanted:
         return dict(_below(git, "", tree_of(git, commit)))
     found: dict[str, Entry] = {}
-    for path, entry in _at(git, commit, wanted).items():
-        found |= dict(_below(git, f"{path}/", entry.blob)) if entry.mode == _FOLDER else {path: entry}
+    for path, entry in at(git, commit, wanted).items():
+        found |= dict(_below(git, f"{path}/", entry.blob)) if entry.mode == FOLDER else {path: entry}
     return found
 
 
@@ -113,7 +113,7 @@ def tree_of(git: Git, commit: str) -> str:
     return known
 
 
-def _at(git: Git, commit: str, paths: Sequence[str]) -> dict[str, Entry]:
+def at(git: Git, commit: str, paths: Sequence[str]) -> dict[str, Entry]:
     """Return what stands at each of `paths`, folders included; what is not there is left out."""
     asked: dict[str, dict[str, str]] = {}
     for path in paths:
@@ -188,7 +188,7 @@ def _below(git: Git, prefix: str, tree: str) -> Iterator[tuple[str, Entry]]:
         deeper = []
         for above, folder in level:
             for name, entry in listed[folder]:
-                if entry.mode == _FOLDER:
+                if entry.mode == FOLDER:
                     deeper.append((f"{above}{name}/", entry.blob))
                 else:
                     yield above + name, entry
@@ -202,7 +202,7 @@ def alike(git: Git, commit: str, paths: Iterable[str]) -> list[str]:
         here = [("", tree_of(git, commit))]
         *folders, last = path.split("/")
         for folder in folders:
-            here = [(f"{above}{name}/", entry.blob) for above, name, entry in _in_any_case(git, here, folder, _FOLDER)]
+            here = [(f"{above}{name}/", entry.blob) for above, name, entry in _in_any_case(git, here, folder, FOLDER)]
         found += [above + name for above, name, _ in _in_any_case(git, here, last, "")]
     return found
 
@@ -214,7 +214,7 @@ def _in_any_case(
     wanted = name.casefold()
     for above, tree in folders:
         for known, entry in children(git, tree):
-            if known.casefold() == wanted and (entry.mode == _FOLDER) == (mode == _FOLDER):
+            if known.casefold() == wanted and (entry.mode == FOLDER) == (mode == FOLDER):
                 yield above, known, entry
 
 

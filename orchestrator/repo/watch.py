@@ -153,7 +153,9 @@ class Watch:
         if path.exists() or path.is_symlink():
             self.quarantine.mkdir(parents=True, exist_ok=True)
             name = self._said(str(path.relative_to(self.folder))).removeprefix(".git/").replace("/", "-")
-            path.rename(self.quarantine / f"{int(self.clock() * 1000)}-{name[-_NAME:]}")
+            kept = self.quarantine / f"{int(self.clock() * 1000)}-{name[-_NAME:]}"
+            path.rename(kept)
+            self.told.append(f"what stood at .git/{path.relative_to(self.folder)} is kept: {kept}")
 
     def _restore_settings(self, name: str) -> Iterator[str]:
         """Put back the settings of one file that are not known to be harmless; yield what was changed."""
@@ -171,8 +173,8 @@ class Watch:
         changed = self._changed(before, settings)
         for key in changed:
             yield f"{key} was changed in the shared configuration"
+        self.told += self._renamed(before, settings)
         if not changed:
-            self.told += self._renamed(before, settings)
             self._settings[name] = now
         elif not self._set(name, changed):
             self._put_settings_back(name)

@@ -1,5 +1,6 @@
 """Authoring by hand: a task put into TODO.md, a spec written for it; nothing is written over."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from orchestrator.repo.index_lock import index_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
-from orchestrator.steps.standing import TODO, phases_in, recalled, spec_path
+from orchestrator.steps.desk import Desk
+from orchestrator.steps.standing import SPECS, TODO, phases_in, recalled, spec_path
 from orchestrator.workspace import read_own, write_durably
 
 _TRIES = 20  # others may add tasks at the same time
@@ -56,7 +58,7 @@ def add_task(git: Git, place: Place, phases: tuple[str, ...], wanted: Wanted) ->
         NotNowError: another git process is at work on the checkout.
     """
     for _ in range(_TRIES):
-        added, before, after = _grown(git, place.root, phases, wanted)
+        added, before, after = _grown(git, phases, wanted)
         if not added.changed:
             return added
         # For as short as can be: a kill would leave it there, for a person's git to stumble over until the next run.
@@ -67,9 +69,9 @@ def add_task(git: Git, place: Place, phases: tuple[str, ...], wanted: Wanted) ->
     raise OrchestratorError(f"{TODO} changes all the time", hint="the same command again", code=Exit.PRECONDITION)
 
 
-def _grown(git: Git, root: Path, phases: tuple[str, ...], wanted: Wanted) -> tuple[Added, bytes, bytes]:
+def _grown(git: Git, phases: tuple[str, ...], wanted: Wanted) -> tuple[Added, bytes, bytes]:
     """Return the task as TODO.md would have it, with the bytes of TODO.md before and after."""
-    desk, todo, plan = desks.required(root, phases)
+    desk, todo, plan = desks.required(git, phases)
     phase = _phase(plan, wanted.phase)
     if not task_id.valid(wanted.name):
         raise OrchestratorError(f"{wanted.name!r} cannot be an id", hint=task_id.RULE, code=Exit.USAGE)
@@ -162,6 +164,21 @@ def new_spec(root: Path, task: Task, title: str, files: Sequence[str], reads: Se
     if here is None:
         write_durably(root / target, data)
     return NewSpec(task.id, target, changed=here is None)
+
+
+def refuse_left_out(root: Path, desk: Desk, task: str) -> None:
+    """Refuse to write a spec over one that this sparse checkout leaves out.
+
+    Raises:
+        OrchestratorError: it does.
+    """
+    path = spec_path(task)
+    if task in desk.specs and not os.path.lexists(root / path):
+        raise OrchestratorError(
+            f"{path} is there, and this sparse checkout leaves it out",
+            hint=f"git sparse-checkout add {SPECS.rstrip('/')}   # or: orchestrator spec show {task}",
+            code=Exit.PRECONDITION,
+        )
 
 
 def entry(path: str) -> str:

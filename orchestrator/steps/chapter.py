@@ -55,6 +55,7 @@ class Chapter:
         running: tasks at work, marked as current.
         shelf: the checkpoint files in the tree, oldest first.
         number: the last checkpoint's number.
+        others: what a person keeps among the checkpoints.
         every, keep: the checkpoint policy.
         counted: how far the plan is, as long as `standing` is what it was counted from.
     """
@@ -70,6 +71,7 @@ class Chapter:
     running: Collection[str] = ()
     shelf: tuple[str, ...] = ()
     number: int = 0
+    others: frozenset[str] = frozenset()
     every: str | int = "task"
     keep: int = 20
     counted: Tally | None = None
@@ -232,7 +234,8 @@ def _progress(chapter: Chapter, phase: str) -> list[Progress]:
 
 
 def _shelved(chapter: Chapter, happened: Happened, phase: str, why: str) -> tuple[Chapter, dict[str, bytes | None]]:
-    path = f"{CHECKPOINTS}{chapter.number:04d}-{task_id.slug(happened.slug) or 'checkpoint'}.md"
+    name = f"{CHECKPOINTS}{chapter.number:04d}-{task_id.slug(happened.slug) or 'checkpoint'}"
+    path = f"{name}.md" if f"{name}.md" not in chapter.others else f"{name}-checkpoint.md"
     shelf = (*chapter.shelf, path)
     old = shelf[: max(0, len(shelf) - chapter.keep)]
     files: dict[str, bytes | None] = dict.fromkeys(old)

@@ -12,7 +12,10 @@ from orchestrator.documents.state import State
 from orchestrator.documents.todo import Todo
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plan import Plan, Standing
+from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
+from orchestrator.repo.refs import PAPERS
+from orchestrator.repo.trees import blobs
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO, phases_in, stated_phase
 from orchestrator.workspace import read_own
 
@@ -46,31 +49,45 @@ class Desk:
         return planning.current_phase(self.plan, self.standing(ledger), stated_phase(self.state, self.plan))
 
 
-def read(root: Path, phases: tuple[str, ...] = ()) -> Desk:
-    """Read every document below `root`. `phases` are the configured ones, empty for the state file's own."""
-    desk = Desk()
-    todo, state = _bytes(desk, root, TODO), _bytes(desk, root, STATE)
+def read(git: Git, phases: tuple[str, ...] = ()) -> Desk:
+    """Read every document in the checkout of `git`, and what a sparse checkout leaves out as the index has it.
+
+    `phases` are the configured ones, empty for the state file's own.
+    """
+    desk, root, absent = Desk(), git.directory, left_out(git)
+    todo, state = (_bytes(desk, root, path) or absent.get(path) for path in (TODO, STATE))
     with _Noting(desk):
         desk.todo = Todo.parse(todo, TODO) if todo is not None else None
     with _Noting(desk):
         desk.state = State.parse(state, STATE) if state is not None else None
-    for path in listed(root, SPECS):
+    for path in [*listed(root, SPECS), *listed(root, CHECKPOINTS)]:
         _take(desk, path, _bytes(desk, root, path))
-    for path in listed(root, CHECKPOINTS):
-        _take(desk, path, _bytes(desk, root, path))
+    for path, data in absent.items():
+        if path not in {TODO, STATE}:
+            _take(desk, path, data)
     if desk.todo is not None:
         with _Noting(desk):
             desk.plan = planning.build(desk.todo, desk.specs, phases or phases_in(desk.state), TODO)
     return desk
 
 
-def required(root: Path, phases: tuple[str, ...] = ()) -> tuple[Desk, Todo, Plan]:
+def left_out(git: Git) -> dict[str, bytes]:
+    """Return the documents that a sparse checkout has no files of."""
+    if not (git.directory / ".git" / "info" / "sparse-checkout").is_file():
+        return {}
+    marked = (record.partition(" ") for record in git.records("ls-files", "-t", "-z", "--", *PAPERS))
+    paths = [path for mark, _, path in marked if mark == "S" and path.endswith(".md")]
+    found = blobs(git, [f":{path}" for path in paths])
+    return {path: found[f":{path}"] for path in paths if not (git.directory / path).exists()}
+
+
+def required(git: Git, phases: tuple[str, ...] = ()) -> tuple[Desk, Todo, Plan]:
     """Read every document and insist on a plan.
 
     Raises:
         OrchestratorError: there is no TODO.md, or it or the state file cannot be taken.
     """
-    desk = read(root, phases)
+    desk = read(git, phases)
     for fault in desk.faults:
         if fault.where.split(":")[0] in {TODO, STATE}:
             raise fault

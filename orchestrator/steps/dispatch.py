@@ -35,6 +35,7 @@ _READY = "ready"
 _RESULT = "result.md"
 _SPEC = "spec.md"
 _PASSING = {Failure.INTERRUPTED, Failure.QUOTA, Failure.TRANSIENT, Failure.FATAL}
+_GONE = "its worktree was taken away while it ran"
 _NOTHING = "it says that the work is complete, and changed nothing"
 _TICK = 0.012  # seconds; Linux stamps files by a clock that ticks every 1 to 10 ms
 
@@ -281,6 +282,12 @@ def _recorded(
     attempt = _attempt(project, origin, answer)
     name = f"{attempt.task}-{attempt.number}"
     worktree = ground.path
+    if not worktree.is_dir():
+        attempt = replace(attempt, fate=Fate.FAILED, failure=Failure.INTERRUPTED, detail=_GONE)
+        recorded = project.register.record(attempt, [], attempt.base)
+        project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
+        project.worktrees.remove(name)
+        return recorded
     git, git_dir = project.git, project.place.git_dir
     taken = take(git, git_dir, worktree, attempt.base, ground.known, ground.named, ground.hidden)
     oddities = {**taken.oddities, **tampered}

@@ -1,23 +1,30 @@
 """The chapter a leader starts to write from: the documents at one commit, with what the history says of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator import render
 from orchestrator.clock import stamp
 from orchestrator.documents.state import State
-from orchestrator.repo.trees import entries
+from orchestrator.repo.git import Git
+from orchestrator.repo.trees import blobs, entries
 from orchestrator.steps.chapter import Chapter
 from orchestrator.steps.issues import blocked
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation, checkpoint_number, numbered
+
+_NUMBER = re.compile(rb"^\*\*Number\*\*: ([0-9]{4,9})\r?$", re.MULTILINE)
+_HEAD = 2_000  # bytes in which a checkpoint says its number
+_KINDS: dict[str, int | None] = {}  # by the blobs' ids
+_MOST = 1_000
 
 
 def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Chapter:
     """Return the documents of `now`, ready for the next page."""
     standing = replace(now.standing(), running=frozenset(running))
     workflow = workflow_name(project, now)
-    shelf = numbered(entries(project.git, now.commit, [CHECKPOINTS.rstrip("/")]))
+    written, others, last = _shelf(project.git, now.commit)
     return Chapter(
         plan=now.plan,
         todo=now.todo,
@@ -29,12 +36,39 @@ def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Ch
         workflow=workflow,
         blocked=blocked(now, standing),
         running=running,
-        shelf=tuple(shelf),
+        shelf=written,
+        others=others,
         # After a squash merge the trailers begin anew, and the files of the other branch are there.
-        number=max([now.ledger.checkpoint, *map(checkpoint_number, shelf[-1:])]),
+        number=max(now.ledger.checkpoint, last),
         every=project.config.every,
         keep=project.config.keep,
     )
+
+
+def _shelf(git: Git, commit: str) -> tuple[tuple[str, ...], frozenset[str], int]:
+    """Return the checkpoints that the program wrote, oldest first, the others, and the highest number of any.
+
+    What a person keeps in that folder, also a checkpoint of their own, is theirs, whatever its name begins with.
+    """
+    found = entries(git, commit, [CHECKPOINTS.rstrip("/")])
+    listed = numbered(found)
+    kinds = dict(zip(listed, _kinds(git, [found[path].blob for path in listed]), strict=True))
+    written = tuple(path for path in listed if kinds[path] == checkpoint_number(path))
+    last = max((checkpoint_number(path) for path in listed if kinds[path] is not None), default=0)
+    return written, frozenset(found).difference(written), last
+
+
+def _kinds(git: Git, ids: Sequence[str]) -> list[int | None]:
+    """Return for each checkpoint the number that the program wrote into it, -1 for none, None for other notes."""
+    unknown = [blob for blob in ids if blob not in _KINDS]
+    if unknown:
+        if len(_KINDS) > _MOST:
+            _KINDS.clear()
+        read = blobs(git, [*ids]) if not _KINDS else blobs(git, unknown)
+        for blob, data in read.items():
+            said = _NUMBER.search(data[:_HEAD])
+            _KINDS[blob] = (int(said[1]) if said else -1) if data.startswith(b"# Checkpoint:") else None
+    return [_KINDS[blob] for blob in ids]
 
 
 def workflow_name(project: Project, now: Situation) -> str:

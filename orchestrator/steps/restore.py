@@ -1,10 +1,13 @@
 """Restoring: forward to an old checkpoint's tree, code and state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.documents.result import Status
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.plaintext import listed
 from orchestrator.repo.attempts import load
+from orchestrator.repo.checkout import InTheWayError
 from orchestrator.repo.commits import CANDIDATE, Draft, build
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import WITHDRAWN, Entry, Gate, number, walk
@@ -137,7 +140,10 @@ def restore(project: Project, wanted: str) -> Return:
     draft = Draft(text, tuple(changes), project.clock.now(), parent=now.commit)
     commit = build(git, project.checkout.objects, CANDIDATE, [draft])[0]
     project.lock.check()
-    project.checkout.advance(now.commit, commit, f"restore {point.name}")
+    try:
+        project.checkout.advance(now.commit, commit, f"restore {point.name}")
+    except InTheWayError as error:
+        raise _in_the_way(error.paths, point) from error
     return replace(plan, commit=commit)
 
 
@@ -155,11 +161,15 @@ def _refuse_in_the_way(project: Project, point: Point) -> None:
     wanted = {change.path for change in differences(project.git, "HEAD", point.commit)}
     blocking = [path for path in uncommitted(project.git) if _meets(path, wanted)]
     if blocking:
-        raise OrchestratorError(
-            f"uncommitted changes are in the way: {', '.join(blocking[:20])}",
-            hint=f"commit or stash them (git stash push -u -- PATH), then: orchestrator restore {point.name}",
-            code=Exit.PRECONDITION,
-        )
+        raise _in_the_way(blocking, point)
+
+
+def _in_the_way(paths: Sequence[str], point: Point) -> OrchestratorError:
+    return OrchestratorError(
+        f"uncommitted changes are in the way: {listed(paths, between=', ')}",
+        hint=f"commit or stash them (git stash push --all -- PATH), then: orchestrator restore {point.name}",
+        code=Exit.PRECONDITION,
+    )
 
 
 def _meets(path: str, wanted: set[str]) -> bool:

@@ -15,7 +15,7 @@ from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger, ledger, number
 from orchestrator.repo.remembered import recall
-from orchestrator.repo.trees import blobs, entries
+from orchestrator.repo.trees import EXECUTABLE, FOLDER, GITLINK, REGULAR, SYMLINK, at, blobs, entries
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.workspace import read_own
 
@@ -23,6 +23,10 @@ TODO = "TODO.md"
 STATE = "workflow-state.md"
 SPECS = "specs/"
 CHECKPOINTS = "checkpoints/"
+
+_FILES = {REGULAR, EXECUTABLE}
+_OWN = {TODO: REGULAR, STATE: REGULAR, SPECS.rstrip("/"): FOLDER, CHECKPOINTS.rstrip("/"): FOLDER}
+_KINDS = {FOLDER: "a folder", SYMLINK: "a link", GITLINK: "a submodule"}
 
 
 def spec_path(task: str) -> str:
@@ -184,6 +188,26 @@ def stated_phase(state: State | None, plan: Plan) -> str:
     return planning.match_phase(state.phase, plan.phases) or plan.phases[0]
 
 
+def refuse_misplaced(git: Git, commit: str) -> None:
+    """Refuse to go on where something of a person's has one of our names: a commit of ours would take it away.
+
+    Raises:
+        OrchestratorError: a document is committed as a folder or a link, or a folder of ours as something else.
+    """
+    for path, entry in at(git, commit, [*_OWN]).items():
+        if (entry.mode == FOLDER) != (_OWN[path] == FOLDER) or entry.mode in {SYMLINK, GITLINK}:
+            raise _misplaced(path, entry.mode, "a folder" if _OWN[path] == FOLDER else "a file of its own")
+
+
+def _misplaced(path: str, mode: str, meant: str) -> OrchestratorError:
+    return OrchestratorError(
+        f"the last commit has {_KINDS.get(mode, 'a file')} called {path}, which must be {meant}",
+        where=f"{path}:1",
+        hint=f"give it another name: git mv {path} {path}.old && git commit",
+        code=Exit.PRECONDITION,
+    )
+
+
 def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] = ()) -> Situation:
     """Read where the project stands at `commit`.
 
@@ -196,6 +220,7 @@ def situation(git: Git, commit: str, library: Library, phases: tuple[str, ...] =
             library.last = held
             return held
     last = library.last
+    refuse_misplaced(git, commit)
     found = entries(git, commit, [TODO, STATE])
     if TODO not in found:
         raise no_plan(git)
@@ -264,6 +289,10 @@ def _papers(git: Git, commit: str, tasks: Sequence[str]) -> tuple[dict[str, str]
     """Return the blob ids of the specs and results of `tasks`; other Markdown in that folder is a person's own."""
     wanted = [path for task in tasks for path in (spec_path(task), result_path(task))]
     found = entries(git, commit, wanted) if wanted else {}
+    odd = [path for path in found if found[path].mode not in _FILES or path.count("/") > 1]
+    if odd:
+        below = odd[0].count("/") > 1
+        raise _misplaced("/".join(odd[0].split("/")[:2]), FOLDER if below else found[odd[0]].mode, "a file of its own")
     specs, results = {}, {}
     for task in tasks:
         if spec_path(task) in found:

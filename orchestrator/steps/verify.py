@@ -11,7 +11,6 @@ from orchestrator.config import Config
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
-from orchestrator.repo.guard import describe
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences
@@ -59,9 +58,7 @@ def verify(project: Project, commit: str, cancel: threading.Event, accepted: Seq
     project.say("verify.started", commit=commit)
     began = project.guard.clock()
     verdict = _run(project, path, checks, cancel)
-    tampered = sweep(project, began)  # what agents wrote has run here
-    if tampered:
-        project.say("healed", note=f"put back what changed while verify ran: {one_line(describe(tampered))}")
+    sweep(project, began)  # what agents wrote has run here
     project.say("verify.ended", commit=commit, green=verdict.green, seconds=verdict.seconds)
     return verdict
 

@@ -77,7 +77,7 @@ def dead_letter(git: Git, now: Situation, wanted: str) -> Letter:
     """
     task = find(wanted, now.plan.tasks, "task", "orchestrator dlq list")
     result = now.results.get(task)
-    if result is None or result.status is not Status.DEAD:
+    if result is None or result.status is not Status.DEAD or task in now.landed:
         raise OrchestratorError(f"{task} is no dead letter", hint="orchestrator dlq list", code=Exit.PRECONDITION)
     kept = tuple(_kept(attempt) for attempt in load(git, task))
     text = result.render().decode("utf-8").removeprefix("\ufeff")

@@ -62,7 +62,7 @@ def diagnose(place: Place, git: Git, env: Mapping[str, str], lock: Path, done: t
     """
     known = history(git)
     config, found = _configuration(place.root, env)
-    desk = desks.read(place.root, config.phases if config else ())
+    desk = desks.read(git, config.phases if config else ())
     found += [*_branch(git, place), *machine.packages(), *machine.disk(place.root)]
     if config:
         found += machine.commands(config, place, env, _wanted(desk, known))
@@ -120,7 +120,7 @@ def _left_behind(place: Place, git: Git) -> list[Finding]:
     if tasks:
         why = "the work is kept; the next run records it and goes on"
         found.append(Finding(Severity.WARNING, f"an abandoned run: {tasks} were at work", why, "orchestrator run"))
-    if resolve(git, f"{OURS}/advance/to"):
+    if git.attempt("for-each-ref", "--count=1", f"{OURS}/advance/to/").stdout:
         why = "the checkout may be half-way between two commits"
         found.append(Finding(Severity.ERROR, "a landing was cut short", why, FIX))
     if folders.home.is_dir() and not (folders.home / ".gitignore").exists():

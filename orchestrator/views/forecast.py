@@ -20,9 +20,10 @@ from orchestrator.repo.history import ledger
 from orchestrator.repo.refs import head, unfinished
 from orchestrator.repo.trees import blobs, entries
 from orchestrator.steps.claim import claims
+from orchestrator.steps.desk import left_out
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import waits
-from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in, spec_path
+from orchestrator.steps.standing import SPECS, STATE, TODO, Situation, counted, phases_in, refuse_misplaced, spec_path
 from orchestrator.views.glance import Sources
 from orchestrator.views.work import leader
 from orchestrator.workspace import read_own
@@ -151,6 +152,7 @@ def _estimate(
 
 def _situation(git: Git, root: Path, config: Config) -> Situation:
     commit = head(git).commit
+    refuse_misplaced(git, commit)
     found = _documents(git, commit, root)
     if TODO not in found:
         raise OrchestratorError(
@@ -186,12 +188,15 @@ def _documents(git: Git, commit: str, root: Path) -> dict[str, bytes]:
     kept = blobs(git, set(committed.values()))
     here = {f"{SPECS}{path.name}" for path in (root / SPECS).glob("*.md")}
     found: dict[str, bytes] = {}
+    absent = left_out(git)
     for path in sorted({TODO, STATE, *committed, *here}):
         data = read_own(root, path)
         wholesale = not (root / TODO).exists()
         if data is not None:
             found[path] = data
-        elif path in committed and (wholesale or not path.startswith(SPECS) or path.endswith(_RESULT)):
+        elif path in committed and (
+            wholesale or path in absent or not path.startswith(SPECS) or path.endswith(_RESULT)
+        ):
             found[path] = kept[committed[path]]
     return found
 

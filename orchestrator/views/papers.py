@@ -6,10 +6,11 @@ from pathlib import Path
 
 from orchestrator.documents.state import State
 from orchestrator.documents.todo import Mark
-from orchestrator.errors import DocumentError
+from orchestrator.errors import DocumentError, OrchestratorError
 from orchestrator.repo.attempts import load
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
+from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import blobs
 from orchestrator.steps import desk as desks
 from orchestrator.steps.contradictions import (
@@ -20,7 +21,7 @@ from orchestrator.steps.contradictions import (
 )
 from orchestrator.steps.desk import Desk
 from orchestrator.steps.ignored import adding, ignored
-from orchestrator.steps.standing import CHECKPOINTS, STATE, TODO, spec_path, waiting
+from orchestrator.steps.standing import CHECKPOINTS, STATE, TODO, refuse_misplaced, spec_path, waiting
 from orchestrator.views.findings import Finding, Severity, of_error
 from orchestrator.views.specs import forbidden, softer
 
@@ -30,6 +31,7 @@ REBUILD = "orchestrator doctor --rebuild"
 def documents(desk: Desk, known: Ledger, root: Path, git: Git) -> list[Finding]:
     """Return everything that is wrong with the documents."""
     found = [of_error(fault) for fault in desk.faults]
+    found += _misplaced(git)
     found += _absent(desk, known, git)
     found += _state(desk, known, git)
     found += _ignored(desk, known, git)
@@ -37,6 +39,15 @@ def documents(desk: Desk, known: Ledger, root: Path, git: Git) -> list[Finding]:
     found += _drift(desk, known, git)
     found += _numbering(desks.listed(root, CHECKPOINTS), known)
     return found
+
+
+def _misplaced(git: Git) -> Iterator[Finding]:
+    tip = resolve(git, "HEAD")
+    try:
+        if tip:
+            refuse_misplaced(git, tip)
+    except OrchestratorError as error:
+        yield of_error(error)
 
 
 def _absent(desk: Desk, known: Ledger, git: Git) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from orchestrator.models.journal import read
 from orchestrator.plaintext import one_line
 from orchestrator.plan import Standing
 from orchestrator.repo.attempts import load
-from orchestrator.repo.refs import unfinished
+from orchestrator.repo.refs import head, unfinished
 from orchestrator.steps.begun import begun
 from orchestrator.steps.chapter import read_stamp
 from orchestrator.steps.claim import Claim, claims
@@ -27,7 +27,7 @@ from orchestrator.steps.contradictions import (
 )
 from orchestrator.steps.ignored import refuse_ignored
 from orchestrator.steps.shown import approval
-from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, spec_path, waiting
+from orchestrator.steps.standing import STATE, TODO, Situation, phases_in, refuse_misplaced, spec_path, waiting
 from orchestrator.steps.stopped import stopped
 from orchestrator.views.glance import Sources, edited, is_committed, look, phase, workflow
 from orchestrator.views.work import Leader, Running, waiting_to_land, work
@@ -215,6 +215,9 @@ def _taken(sources: Sources, now: Situation) -> tuple[list[str], str]:
 
 def _refuse(sources: Sources, now: Situation, edits: Mapping[str, bytes]) -> None:
     """Raise what the next run would: it parses what was edited, and holds all against what has landed."""
+    if sources.tip:
+        head(sources.git)
+        refuse_misplaced(sources.git, sources.tip)
     fresh = [spec_path(task) for task in now.plan.specs if task not in now.spec_ids]
     refuse_ignored(sources.git, fresh if is_committed(sources, TODO) else [TODO, *fresh])
     todo = Todo.parse(edits[TODO], TODO) if TODO in edits else now.todo

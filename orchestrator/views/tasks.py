@@ -93,7 +93,7 @@ def board(root: Path, git: Git, phases: tuple[str, ...], lock: Path) -> Board:
     Raises:
         OrchestratorError: there is no plan, or it cannot be taken.
     """
-    desk, _, plan = desks.required(root, phases)
+    desk, _, plan = desks.required(git, phases)
     known = history(git)
     taken = {task: made for task, made in claims(git).items() if task in plan.tasks}
     standing = desk.standing(known)
