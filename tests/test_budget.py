@@ -66,6 +66,8 @@ def test_the_budget_stands_in_the_configuration_and_its_reserve_is_not_for_work(
     assert two.run("run", "--json", code=3).json["data"]["over_budget"] == (
         "2.5000 of 2.4000 USD of the budget are spent"
     )
+    assert two.run("status").err.startswith("next: orchestrator run --budget USD")
+    assert "problem 2.5000 of 2.4000 USD of the budget are spent" in two.run("run", "--dry-run").out
     two.config(TWO, more="[limits]\nbudget = 3\nreserve = 0.4")
     two.run("run")
 

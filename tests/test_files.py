@@ -174,3 +174,23 @@ def test_a_repository_in_a_folder_that_git_ignores_is_held_against_nobody(repo: 
     repo.write(".gitignore", "build/\n")
     land(repo, "git init -q build/_deps/lib; echo x > build/_deps/lib/x; mkdir -p src; echo 1 > src/a")
     assert repo.git("ls-files", "src", "build").split() == ["src/a"]
+
+
+def test_a_rule_about_a_file_in_such_a_folder_holds_and_so_do_its_own(repo: Repo) -> None:
+    repo.write(".gitignore", "/build/\n/build/local.json\n")
+    agent = (
+        "mkdir -p build/cache; echo 1 > build/app.js; echo SECRET > build/local.json; echo '*' > build/cache/.gitignore"
+    )
+    land(repo, f"{agent}; echo junk > build/cache/junk", "build/")
+    assert repo.git("ls-files", "build").split() == ["build/app.js"]
+
+
+@pytest.mark.parametrize("place", ["lib", "lib/sub"])
+def test_a_repository_where_a_spec_asks_for_files_is_refused_not_half_taken(repo: Repo, place: str) -> None:
+    repo.write(".gitignore", "/lib/\n")
+    repo.spec("a", "lib/")
+    repo.task("a: do a")
+    repo.shell_agent(f"git init -q {place}; echo work > {place}/work.py", more="[limits]\nattempts = 1\n")
+    repo.commit("a project")
+    repo.run("run", code=1)
+    assert f"{place}/.git: a nested repository" in repo.read("specs/a.result.md")

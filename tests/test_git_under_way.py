@@ -1,6 +1,9 @@
 """A person is in the middle of a merge, revert, squash or switch: nothing of it passes for an edit, or is written over."""
 
+import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -166,3 +169,53 @@ def test_a_message_that_is_left_from_long_ago_keeps_nobody(repo: Repo) -> None:
     repo.run("run")
     assert repo.landed() == ["a"]
     assert repo.git("diff", "--cached", "--name-only") == "mine.txt"
+
+
+def test_the_views_say_what_a_run_waits_for(repo: Repo, tmp_path: Path) -> None:
+    project(repo, "a", "c")
+    elsewhere(repo, tmp_path / "clone")
+    repo.git("merge", "--no-commit", "FETCH_HEAD")
+    for argv in (["status"], ["doctor"], ["run", "--dry-run"]):
+        assert "a git merge is not finished" in repo.run(*argv, code=None).out, argv
+
+
+def test_a_state_file_that_a_merge_has_torn_is_rebuilt(repo: Repo) -> None:
+    project(repo, "a")
+    state = repo.read("workflow-state.md")
+    repo.git("switch", "-q", "-c", "side")
+    repo.write("workflow-state.md", f"{state}\nside words\n")
+    repo.commit("side")
+    repo.git("switch", "-q", "main")
+    repo.write("workflow-state.md", f"{state}\nmain words\n")
+    repo.commit("mine")
+    with pytest.raises(AssertionError, match="git merge"):
+        repo.git("merge", "-q", "side")
+    repo.run("doctor", "--rebuild")
+    assert repo.read("workflow-state.md") == f"{state}\nmain words\n"
+
+
+def test_ctrl_c_is_heard_while_a_persons_commit_is_open(repo: Repo) -> None:
+    """A document is gone, and would be brought back under git's lock of the index."""
+    project(repo, "a", command='sleep 2; echo new > "$1"')
+    repo.write("mine.txt", "3\n")
+    ended = []
+
+    def act() -> None:
+        editor = {**repo.env, "GIT_EDITOR": "sleep 40; false"}
+        with subprocess.Popen(["git", "commit", "-a"], cwd=repo.root, env=editor, start_new_session=True) as git:
+            while not (repo.root / ".git/index.lock").exists():
+                time.sleep(0.02)
+            (repo.root / "workflow-state.md").unlink()
+            time.sleep(1.5)
+            leader = json.loads(repo.read(".git/orchestrator.lock"))["pid"]
+            os.kill(leader, signal.SIGINT)
+            time.sleep(0.3)
+            os.kill(leader, signal.SIGINT)
+            begun = time.monotonic()
+            while Path(f"/proc/{leader}/exe").exists() and time.monotonic() < begun + 30:
+                time.sleep(0.1)
+            ended.append(time.monotonic() - begun)
+            os.killpg(git.pid, signal.SIGTERM)
+
+    while_running(repo, act, code=130)
+    assert ended[0] < 20

@@ -1,5 +1,7 @@
 """The guard: what an agent leaves in the shared git directory is put back, and misleads neither us nor the person."""
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -261,3 +263,45 @@ def test_of_a_branch_that_moved_on_what_it_came_to_is_kept(repo: Repo) -> None:
     said = repo.run("run").err
     assert repo.landed() == ["a", "b"]
     assert repo.git("log", "-1", "--format=%s", said.partition("git branch feature ")[2].split()[0]) == "further"
+
+
+def verified(repo: Repo, command: str) -> None:
+    config = repo.read("orchestrator.toml")
+    repo.write(
+        "orchestrator.toml", config.replace('[verify]\ncommand = ""', f"[verify]\ncommand = {json.dumps(command)}")
+    )
+    repo.commit("verified")
+
+
+def test_what_verify_plants_is_put_back_and_told(repo: Repo) -> None:
+    """What an agent wrote runs there, and no attempt ends after it."""
+    plant = "d=$(git rev-parse --git-common-dir); printf 'exit 0' > $d/hooks/pre-commit; git config core.pager evil"
+    project(repo, f"printf '%s' {shlex.quote(plant)} > t.sh")
+    repo.spec("a", "a.txt", "t.sh")
+    verified(repo, "[ ! -e t.sh ] || sh ./t.sh")
+    said = repo.run("run").err
+    assert "healed: put back .git/config: core.pager was changed in the shared configuration" in said
+    kept = said.partition("what stood at .git/hooks/pre-commit is kept: ")[2].split("\n")[0]
+    assert Path(kept).read_text() == "exit 0"
+    assert not (repo.root / ".git/hooks/pre-commit").exists()
+    assert "core.pager" not in repo.git("config", "--list")
+
+
+def test_a_stash_that_verify_takes_is_kept_and_told(repo: Repo) -> None:
+    repo.write("wip.txt", "as it was\n")
+    project(repo, ":")
+    verified(repo, "[ ! -e a.txt ] || git stash drop -q; true")
+    repo.write("wip.txt", "a day of work\n")
+    repo.git("stash", "push", "-q", "-m", "my day")
+    assert "it is kept: git stash apply refs/orchestrator/lost/stash-" in repo.run("run").err
+
+
+def test_thousands_of_branches_are_looked_through(repo: Repo) -> None:
+    project(repo, "git pack-refs --all; git branch -q -D b7")
+    tip = repo.git("rev-parse", "HEAD")
+    for number in range(50):
+        repo.write(f".git/refs/heads/b{number}", f"{tip}\n")
+    repo.git("update-ref", "refs/heads/b7", repo.git("commit-tree", f"{tip}^{{tree}}", "-m", "mine"))
+    told = [line for line in repo.run("run").err.split("\n") if "is gone" in line]
+    assert len(told) == 1
+    assert told[0].startswith("healed: the branch b7 is gone; it is kept: git branch b7 refs/orchestrator/lost/branch-")

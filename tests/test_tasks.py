@@ -1,6 +1,8 @@
 """`task` and `spec`: the plan's steps for a person, or for an outside agent that leads by itself."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -69,11 +71,27 @@ def test_add_in_the_middle_of_a_landing_keeps_its_tick(repo: Repo) -> None:
 
 def test_add_beside_a_git_that_stays_says_so(repo: Repo) -> None:
     started(repo, "one: The first")
+    editor = {**repo.env, "GIT_EDITOR": "sleep 20; false"}
+    lock, before = repo.root / ".git/index.lock", repo.read("TODO.md")
+    with subprocess.Popen(
+        ["git", "commit", "-a", "--allow-empty"], cwd=repo.root, env=editor, start_new_session=True
+    ) as git:
+        while not lock.exists():
+            time.sleep(0.02)
+        said = repo.run("task", "add", "two", "The second", code=5)
+        os.killpg(git.pid, signal.SIGTERM)
+    assert said.err == f"error: another git process holds {lock}\nhint: let it finish, then the same command again\n"
+    assert repo.read("TODO.md") == before
+
+
+def test_add_beside_what_a_killed_git_left_says_what_takes_it_away(repo: Repo) -> None:
+    started(repo, "one: The first")
     lock, before = repo.write(".git/index.lock", ""), repo.read("TODO.md")
     said = repo.run("task", "add", "two", "The second", code=5)
-    assert said.err == f"error: another git process holds {lock}\nhint: let it finish, then the same command again\n"
-    assert lock.exists()
-    assert repo.read("TODO.md") == before
+    assert said.err == f"error: a git that was killed left {lock}\nhint: orchestrator doctor --fix\n"
+    assert (lock.exists(), repo.read("TODO.md")) == (True, before)
+    repo.run("doctor", "--fix", code=None)
+    repo.run("task", "add", "two", "The second")
 
 
 def test_add_refuses_what_the_plan_cannot_hold(repo: Repo) -> None:
@@ -132,7 +150,7 @@ def test_a_claim_is_given_up_for_a_leader_that_starts_the_task_meanwhile(repo: R
     started(repo, "one: The first", "two: The second")
     repo.once_before_git("update-ref", f"mkdir -p {repo.root}/.orchestrator/worktrees/one-1")
     assert repo.run("task", "next", "--claim", "--json").json["data"]["task"] == "two"
-    assert status(repo) == {"one": "running", "two": "claimed"}
+    assert status(repo) == {"one": "stopped", "two": "claimed"}  # nobody leads here
 
 
 def test_a_claim_is_given_up_for_what_a_leader_has_landed_meanwhile(repo: Repo) -> None:
@@ -178,7 +196,7 @@ def test_a_task_that_both_gave_up_is_done_in_a_worktree_that_was_used_before(rep
         repo.git("update-ref", "-d", ref)
 
     said = while_running(repo, release)
-    assert "paused one/1: " in said
+    assert "left one/1 alone: it had not begun" in said
     assert sorted(repo.landed()) == ["a", "last", "one"]
 
 

@@ -548,6 +548,36 @@ def test_why_the_last_run_stopped_is_there_to_be_read_until_the_next_one(repo: R
         assert "stopped" not in repo.run(verb).out
 
 
+def test_a_disk_that_ended_the_last_run_is_told_too(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.shell_agent('echo new > "$1"')
+    repo.commit("a project")
+    repo.write(".orchestrator/.gitignore", "*\n")
+    repo.write(".orchestrator/attempts", "no folder\n")
+    error = repo.run("run", code=1).err.rstrip("\n").split("\n")[-2].removeprefix("error: ")
+    assert f"the last run stopped, just now: {error}"[:90] in repo.run("status").out
+
+
+def test_a_note_that_another_hand_wrote_breaks_nothing(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.commit()
+    repo.write(".orchestrator/stopped.json", '{"why": "w", "hint": "h", "at": "2026-01-01T00:00:00"}')
+    assert "the last run stopped, " in repo.run("status").out
+
+
+def test_what_a_killed_run_left_is_not_running(repo: Repo) -> None:
+    repo.task("a: do a")
+    repo.spec("a", "a.txt")
+    repo.commit()
+    repo.write(".orchestrator/attempts/a/1/order.json", "{}")
+    repo.write(".orchestrator/worktrees/a-1/x", "")
+    assert "a  stopped  IMPLEMENTING  do a (orchestrator run goes on with it)" in repo.run("task", "list").out
+    assert "stopped, attempt 1: orchestrator run goes on with it" in repo.run("inspect", "a").out
+    with leading(repo):
+        assert "a  running " in repo.run("task", "list").out
+
+
 def test_what_could_start_is_claimed(repo: Repo) -> None:
     repo.task("a: do a")
     repo.spec("a", "a.txt")

@@ -33,9 +33,7 @@ _HEADS = "refs/heads/"
 
 
 _PUT_AWAY = "commit them, or put them away (git stash push --all -- PATH), then: orchestrator run"
-_SEEN = (
-    "git does not look at it: git update-index --no-assume-unchanged --no-skip-worktree {path}, then: orchestrator run"
-)
+_UNSEEN = "git was told not to look at it: git update-index {flag} {path}, then: orchestrator run"
 
 
 class BranchMovedError(NotNowError):
@@ -213,9 +211,7 @@ class Checkout:
         if len(same) == len(found):
             raise error
         lost = [path for path in found if path not in same]
-        marks = (record[:1] for record in private.records("ls-files", "-v", "-z", "--", *lost))
-        blind = any(mark.islower() or mark == "S" for mark in marks)
-        raise InTheWayError(lost, _SEEN.format(path=one_line(lost[0])) if blind else _PUT_AWAY) from error
+        raise InTheWayError(lost, _unseen(private, lost)) from error
 
     @property
     def _from(self) -> str:
@@ -366,6 +362,16 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _unseen(private: Git, paths: Sequence[str]) -> str:
+    """Return what to do about `paths`: git itself sees nothing of those that it was told to pass over."""
+    for record in private.records("ls-files", "-v", "-z", "--", *paths):
+        mark, _, path = record.partition(" ")
+        if mark.islower() or mark == "S":
+            flag = "--no-assume-unchanged" if mark.islower() else "--no-skip-worktree"
+            return _UNSEEN.format(flag=flag, path=one_line(path))
+    return _PUT_AWAY
 
 
 def _noted_as(what: str, branch: str) -> str:

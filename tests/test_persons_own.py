@@ -1,0 +1,176 @@
+"""What a person has stays: what is staged, what has one of our names, what git was told not to look at."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from harness import Repo
+from test_edits import while_running
+
+
+def project(repo: Repo, command: str = 'for f; do echo new >> "$f"; done', *files: str, more: str = "") -> Repo:
+    repo.task("a: do a")
+    repo.spec("a", *(files or ("a.txt",)))
+    repo.shell_agent(command, more=more)
+    repo.write("a.txt", "old\n")
+    repo.commit("a project")
+    return repo
+
+
+def refused(repo: Repo, *words: str, code: int = 5) -> None:
+    """The next run says so, lands nothing, and the views have said it before."""
+    before = repo.git("status", "--porcelain"), repo.git("ls-files", "-s")
+    told = repo.run("status").out + repo.run("doctor", code=None).out
+    dry = repo.run("run", "--dry-run", code=None)
+    said = repo.run("run", code=code)
+    for word in words:
+        assert word in said.err
+        assert word in told
+        assert word in dry.out + dry.err
+    assert repo.landed() == []
+    assert (repo.git("status", "--porcelain"), repo.git("ls-files", "-s")) == before
+
+
+@pytest.mark.parametrize("path", ["a.txt", "TODO.md"])
+def test_what_is_staged_stays_though_the_file_is_as_it_was(repo: Repo, path: str) -> None:
+    project(repo)
+    repo.run("checkpoint", "-m", "the plan")
+    was = repo.read(path)
+    repo.write(path, f"{was}- staged words\n")
+    repo.git("add", path)
+    repo.write(path, was)
+    assert f"in the way: {path}" in repo.run("run", code=5).err
+    assert "staged words" in repo.git("show", f":{path}")
+
+
+def test_a_staged_mode_stays(repo: Repo) -> None:
+    project(repo)
+    repo.git("update-index", "--chmod=+x", "a.txt")
+    assert "in the way: a.txt" in repo.run("run", code=5).err
+    assert repo.git("ls-files", "-s", "a.txt").startswith("100755")
+
+
+@pytest.mark.parametrize(("path", "kind"), [("checkpoints", "a file"), ("checkpoints", "a link"), ("specs", "a link")])
+def test_something_else_of_a_persons_that_is_called_like_a_folder_of_ours(repo: Repo, path: str, kind: str) -> None:
+    project(repo)
+    if path == "specs":
+        (repo.root / "docs").mkdir()
+        shutil.move(repo.root / path, repo.root / "docs" / path)
+    if kind == "a link":
+        (repo.root / path).symlink_to(f"docs/{path}")
+    else:
+        repo.write(path, "a list of my own\n")
+    repo.commit("mine")
+    refused(repo, f"the last commit has {kind} called {path}, which must be a folder")
+
+
+@pytest.mark.parametrize("path", ["workflow-state.md", "specs/a.result.md"])
+def test_a_persons_folder_that_is_called_like_a_document(repo: Repo, path: str) -> None:
+    project(repo)
+    repo.write(f"{path}/mine.txt", "mine\n")
+    repo.commit("mine")
+    said = repo.run("run", code=5)
+    assert f"the last commit has a folder called {path}" in said.err
+    assert repo.read(f"{path}/mine.txt") == "mine\n"
+    assert repo.git("for-each-ref", "refs/orchestrator/attempts") == ""
+
+
+def test_a_persons_notes_among_the_checkpoints_stay_and_count_for_nothing(repo: Repo) -> None:
+    project(repo, more="[checkpoint]\nkeep = 1\n")
+    mine = {
+        "checkpoints/0001-the-plan.md": "# My own plan\n",
+        "checkpoints/1-mine.md": "mine\n",
+        "checkpoints/2024-05-01-retro.md": "# Retro\n",
+        "checkpoints/0007-by-hand.md": "# Checkpoint: by hand\n",
+    }
+    for path, text in mine.items():
+        repo.write(path, text)
+    repo.commit("notes")
+    repo.run("run")
+    repo.run("checkpoint", "-m", "one more")
+    assert {path: repo.read(path) for path in mine} == mine
+    ours = {path.name for path in (repo.root / "checkpoints").iterdir()} - {Path(path).name for path in mine}
+    assert ours == {"0010-one-more.md"}
+
+
+def test_a_note_with_the_very_name_of_a_checkpoint_stays(repo: Repo) -> None:
+    project(repo)
+    repo.write("checkpoints/0001-the-plan.md", "# My own plan\n")
+    repo.commit("notes")
+    repo.run("run")
+    assert repo.read("checkpoints/0001-the-plan.md") == "# My own plan\n"
+    assert "the plan" in repo.read("checkpoints/0001-the-plan-checkpoint.md")
+
+
+@pytest.mark.parametrize("named", ["app/[id]/page.tsx", "app/[id]/"])
+def test_a_name_with_brackets_of_its_own_lands(repo: Repo, named: str) -> None:
+    repo.write("app/[id]/page.tsx", "old\n")
+    project(repo, "echo new >> 'app/[id]/page.tsx'", named)
+    repo.run("run")
+    assert repo.read("app/[id]/page.tsx") == "old\nnew\n"
+
+
+def test_a_sparse_checkout_keeps_the_specs_it_leaves_out(repo: Repo) -> None:
+    project(repo)
+    repo.write("big/x", "1\n")
+    repo.commit("more")
+    repo.git("sparse-checkout", "set", "--cone", "big")
+    assert not (repo.root / "specs").exists()
+    assert "a  ready" in repo.run("task", "list").out
+    assert "start a (sh)" in repo.run("run", "--dry-run").out
+    assert "Do it." in repo.run("spec", "show", "a").out
+    assert "no spec" not in repo.run("doctor").out
+    assert "leaves it out" in repo.run("spec", "new", "a", code=5).err
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_was_told_not_to_look_at_is_named_with_what_helps(repo: Repo, flag: str) -> None:
+    project(repo)
+    repo.run("checkpoint", "-m", "the plan")
+    repo.git("update-index", flag, "TODO.md")
+    repo.write("TODO.md", repo.read("TODO.md") + "- [ ] b: mine\n")
+    said = repo.run("run", code=5)
+    undo = f"--no-{flag.removeprefix('--')}"
+    assert f"git update-index {undo} TODO.md" in said.err
+    repo.git("update-index", undo, "TODO.md")
+    repo.run("run", code=3)
+    assert repo.landed() == ["a"]
+    assert "b: mine" in repo.git("show", "HEAD:TODO.md")
+
+
+def test_an_attempt_whose_worktree_is_taken_away_is_made_again(repo: Repo) -> None:
+    once = repo.root.parent / "once"
+    wait = f"[ -e {once} ] || {{ touch {once}; sleep 2; }}; "
+    project(repo, wait + 'for f; do echo new >> "$f"; done')
+
+    def clean() -> None:
+        while not once.exists():
+            pass
+        shutil.rmtree(repo.root / ".orchestrator/worktrees/a-1")
+
+    assert "recorded a/1: failed (interrupted)" in while_running(repo, clean)
+    assert repo.landed() == ["a"]
+    assert "| 1 | failed | interrupted |" in repo.read("specs/a.result.md")
+
+
+def test_a_folder_that_was_moved_away_is_not_a_missing_git(repo: Repo) -> None:
+    begun = repo.root.parent / "begun"
+    project(repo, f'touch {begun}; sleep 1; echo new >> "$1"')
+
+    def move() -> None:
+        while not begun.exists():
+            pass
+        repo.root.rename(repo.root.with_name("moved"))
+
+    said = while_running(repo, move, code=5)
+    assert f"the folder {repo.root} is gone" in said
+
+
+@pytest.mark.parametrize("line", ["`a.txt`, `b.txt`", "`a.txt` and `b.txt`", "[a.txt](a.txt)"])
+def test_two_files_in_one_line_are_not_one(repo: Repo, line: str) -> None:
+    project(repo, "true", line)
+    said = repo.run("spec", "lint", code=1)
+    assert "specs/a.md:9: more than a file" in said.out
+    assert "one file a line" in said.out
