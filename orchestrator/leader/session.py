@@ -67,9 +67,9 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     check_roles(project.config, now.plan)
     for name, task in wanted.items():
         pick(agents, project.config, name, asked(task, now.plan.specs[task])).check()
-    known = docket(project.register, now)
     if not todo:
         return
+    known = docket(project.register, now)
     if not planning.ready(now.plan, standing, now.phase, 1, among=now.unsettled) and not known.waiting():
         return  # nothing of this run will be spent
     render.load_beside("checkpoint.md.j2", "result.md.j2")

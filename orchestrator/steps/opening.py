@@ -16,8 +16,7 @@ from orchestrator.steps.standing import CHECKPOINTS, STATE, Situation, checkpoin
 
 _NUMBER = re.compile(rb"^\*\*Number\*\*: ([0-9]{4,9})\r?$", re.MULTILINE)
 _HEAD = 2_000  # bytes in which a checkpoint says its number
-_KINDS: dict[str, int | None] = {}  # by the blobs' ids
-_MOST = 1_000
+_KINDS: dict[str, int | None] = {}  # of the checkpoints read last, by the blobs' ids
 
 
 def open_chapter(project: Project, now: Situation, running: Sequence[str]) -> Chapter:
@@ -60,15 +59,15 @@ def _shelf(git: Git, commit: str) -> tuple[tuple[str, ...], frozenset[str], int]
 
 def _kinds(git: Git, ids: Sequence[str]) -> list[int | None]:
     """Return for each checkpoint the number that the program wrote into it, -1 for none, None for other notes."""
-    unknown = [blob for blob in ids if blob not in _KINDS]
-    if unknown:
-        if len(_KINDS) > _MOST:
-            _KINDS.clear()
-        read = blobs(git, [*ids]) if not _KINDS else blobs(git, unknown)
-        for blob, data in read.items():
-            said = _NUMBER.search(data[:_HEAD])
-            _KINDS[blob] = (int(said[1]) if said else -1) if data.startswith(b"# Checkpoint:") else None
-    return [_KINDS[blob] for blob in ids]
+    wanted = {*ids}
+    known = {blob: kind for blob, kind in [*_KINDS.items()] if blob in wanted}
+    for blob, data in blobs(git, wanted - known.keys()).items():
+        said = _NUMBER.search(data[:_HEAD])
+        known[blob] = (int(said[1]) if said else -1) if data.startswith(b"# Checkpoint:") else None
+    for blob in _KINDS.keys() - known.keys():
+        _KINDS.pop(blob, None)  # a landing asks beside the loop
+    _KINDS.update(known)
+    return [known.get(blob) for blob in ids]
 
 
 def workflow_name(project: Project, now: Situation) -> str:
