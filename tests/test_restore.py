@@ -142,6 +142,13 @@ def test_fork_makes_a_branch_and_stays(done: Repo) -> None:
     assert "cannot name a branch" in done.run("fork", "2", "--", "--upload-pack=x", code=2).err
 
 
+@pytest.mark.parametrize(("there", "wanted"), [("feat/x", "feat"), ("feat", "feat/x")])
+def test_a_name_that_git_takes_not_beside_another_is_refused(done: Repo, there: str, wanted: str) -> None:
+    done.git("branch", there)
+    said = done.run("fork", "1", wanted, code=5)
+    assert said.err == f"error: there is a branch {there} already\nhint: take another name, or: git switch {there}\n"
+
+
 def test_a_fork_tries_again_what_was_dead_or_finished_on_the_other_branch(repo: Repo) -> None:
     way = repo.root.parent / "way"
     way.write_text("first")

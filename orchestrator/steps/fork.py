@@ -54,6 +54,9 @@ def fork(git: Git, place: Place, wanted: str, name: str, now: datetime, *, dry_r
     there = resolve(git, ref)
     if there is not None and not _is_fork(git, there, point):
         raise _taken(name)
+    below = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"{ref}/").decode().split()
+    for meets in [*below, *(above for above in _above(ref) if resolve(git, above))]:
+        raise _taken(meets.removeprefix("refs/heads/"))
     known = ledger(git, point.commit)
     reopened = _tried(git, point, known)
     if there is not None or dry_run:
@@ -67,6 +70,12 @@ def fork(git: Git, place: Place, wanted: str, name: str, now: datetime, *, dry_r
         raise
     make_durable(place.git_dir, ref)
     return Branch(name, point, changed=True, reopened=reopened)
+
+
+def _above(ref: str) -> list[str]:
+    """Return the refs beside which git takes none of this name."""
+    parts = ref.split("/")
+    return ["/".join(parts[:length]) for length in range(3, len(parts))]
 
 
 def _is_fork(git: Git, tip: str, point: Point) -> bool:
