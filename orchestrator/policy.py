@@ -137,6 +137,11 @@ def is_glob(pattern: str) -> bool:
     return pattern.endswith("/") or any(char in pattern for char in "*?[")
 
 
+def may_be_name(pattern: str) -> bool:
+    """Whether a glob may be a file's own name: brackets are all that makes it one."""
+    return not pattern.endswith("/") and not any(char in pattern for char in "*?")
+
+
 def fixed(pattern: str) -> str:
     """Return the folder that all of what `pattern` covers is in, as far as the pattern says; empty for the top."""
     folders = pattern.split("/")[:-1]

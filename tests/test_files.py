@@ -185,6 +185,18 @@ def test_a_rule_about_a_file_in_such_a_folder_holds_and_so_do_its_own(repo: Repo
     assert repo.git("ls-files", "build").split() == ["build/app.js"]
 
 
+@pytest.mark.parametrize("rule", ["out/*\n!out/keep\n", "out/**\n", "/out/*\n", "**/out/**\n"])
+def test_a_rule_about_all_that_is_in_such_a_folder_is_about_the_folder(repo: Repo, rule: str) -> None:
+    repo.write(".gitignore", f".env\n{rule}")
+    land(
+        repo,
+        "mkdir -p out/d; echo 1 > out/a; echo 2 > out/d/b; echo SECRET > out/.env; echo SECRET > out/d/.env",
+        "out/",
+    )
+    assert "out/a" in repo.git("ls-files", "out").split()
+    assert ".env" not in repo.git("ls-files", "out")
+
+
 @pytest.mark.parametrize("place", ["lib", "lib/sub"])
 def test_a_repository_where_a_spec_asks_for_files_is_refused_not_half_taken(repo: Repo, place: str) -> None:
     repo.write(".gitignore", "/lib/\n")

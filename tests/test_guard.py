@@ -305,3 +305,17 @@ def test_thousands_of_branches_are_looked_through(repo: Repo) -> None:
     told = [line for line in repo.run("run").err.split("\n") if "is gone" in line]
     assert len(told) == 1
     assert told[0].startswith("healed: the branch b7 is gone; it is kept: git branch b7 refs/orchestrator/lost/branch-")
+
+
+def test_what_setup_and_verify_set_before_anything_is_spent_is_held_against_nobody(repo: Repo) -> None:
+    """As `npm ci` with husky does in a fresh clone."""
+    project(repo, "sleep 0.5")
+    verified(repo, "git config core.pager less; true")
+    config = repo.read("orchestrator.toml")
+    repo.write(
+        "orchestrator.toml", config.replace("[verify]", "[verify]\nsetup = 'git config core.hooksPath .husky/_'")
+    )
+    repo.commit("setup")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert repo.git("config", "core.hooksPath") == ".husky/_"

@@ -204,20 +204,42 @@ def test_a_landing_of_many_files_that_was_cut_short_is_settled(repo: Repo) -> No
 
 
 @pytest.mark.parametrize("moment", ["orchestrator: land", "orchestrator: settled"])
+@pytest.mark.parametrize("name", ["trunk", "main/x", f"{'n' * 120}/{'m' * 120}"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_landing_cut_short_on_a_branch_that_was_renamed_since(repo: Repo, moment: str, *, packed: bool) -> None:
+def test_a_landing_cut_short_on_a_branch_that_was_renamed_since(
+    repo: Repo, moment: str, name: str, *, packed: bool
+) -> None:
     repo.write("a.txt", "1\n")
     project(repo, "echo 2 > a.txt; echo 3 > b.txt", "a.txt", "b.txt")
     repo.run("checkpoint", "-m", "the plan")
     repo.once_before_git(moment, "kill -9 $PPID; exit 1")
     repo.run("run", code=-9)
-    repo.git("branch", "-m", "trunk")
+    repo.git("branch", "-m", name)
     if packed:
         repo.git("pack-refs", "--all")
+        (repo.root / ".git/index.lock").unlink(missing_ok=True)
+        repo.git("commit", "-q", "--allow-empty", "-m", "mine")
+    assert "a landing was cut short" in repo.run("doctor", code=1).out
     assert "a landing was cut short" in repo.run("run").err
     assert (repo.landed(), repo.read("a.txt"), repo.git("status", "--short")) == (["a"], "2\n", "")
     assert repo.git("for-each-ref", "refs/orchestrator/advance") == ""
     assert "edit:" not in repo.git("log", "--format=%s")
+
+
+def test_a_landing_that_an_older_version_left_under_the_branch_s_own_name_is_settled(repo: Repo) -> None:
+    repo.git("commit", "-q", "--allow-empty", "-m", "first")
+    repo.git("switch", "-q", "-c", "feature/x")
+    project(repo, "echo 2 > a.txt", "a.txt")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.once_before_git("orchestrator: settled", "kill -9 $PPID; exit 1")
+    repo.run("run", code=-9)
+    for what in ("from", "to"):
+        ref = f"refs/orchestrator/advance/{what}"
+        repo.git("update-ref", f"{ref}/feature/x", f"{ref}/feature%2Fx")
+        repo.git("update-ref", "-d", f"{ref}/feature%2Fx")
+    assert "a landing was cut short" in repo.run("run").err
+    assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")
+    assert repo.git("for-each-ref", "refs/orchestrator/advance") == ""
 
 
 def test_what_was_cut_short_on_another_branch_is_left_to_that_branch(repo: Repo) -> None:
@@ -227,6 +249,7 @@ def test_what_was_cut_short_on_another_branch_is_left_to_that_branch(repo: Repo)
     repo.once_before_git("orchestrator: settled", "kill -9 $PPID; exit 1")
     repo.run("run", code=-9)
     repo.git("switch", "-q", "-c", "other")
+    assert "cut short" not in repo.run("doctor").out
     assert "cut short" not in repo.run("run").err
     repo.git("switch", "-q", "main")
     assert "a landing was cut short" in repo.run("run").err

@@ -43,6 +43,18 @@ def test_what_is_staged_stays_though_the_file_is_as_it_was(repo: Repo, path: str
     assert "staged words" in repo.git("show", f":{path}")
 
 
+def test_what_is_staged_stays_where_the_file_is_what_lands(repo: Repo) -> None:
+    project(repo, "echo new > a.txt")
+    repo.write("a.txt", "precious\n")
+    repo.git("add", "a.txt")
+    repo.write("a.txt", "new\n")
+    assert "in the way: a.txt" in repo.run("run", code=5).err
+    assert repo.git("show", ":a.txt") == "precious"
+    repo.git("add", "a.txt")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
 def test_a_staged_mode_stays(repo: Repo) -> None:
     project(repo)
     repo.git("update-index", "--chmod=+x", "a.txt")
@@ -102,12 +114,36 @@ def test_a_note_with_the_very_name_of_a_checkpoint_stays(repo: Repo) -> None:
     assert "the plan" in repo.read("checkpoints/0001-the-plan-checkpoint.md")
 
 
+def test_notes_with_the_names_that_are_taken_instead_stay_too(repo: Repo) -> None:
+    project(repo)
+    for name in ("0002-a.md", "0002-a-checkpoint.md"):
+        repo.write(f"checkpoints/{name}", "mine\n")
+    repo.commit("notes")
+    repo.run("run")
+    assert {repo.read(f"checkpoints/{name}") for name in ("0002-a.md", "0002-a-checkpoint.md")} == {"mine\n"}
+    assert "# Checkpoint" in repo.read("checkpoints/0002-a-checkpoint-checkpoint.md")
+
+
 @pytest.mark.parametrize("named", ["app/[id]/page.tsx", "app/[id]/"])
 def test_a_name_with_brackets_of_its_own_lands(repo: Repo, named: str) -> None:
     repo.write("app/[id]/page.tsx", "old\n")
     project(repo, "echo new >> 'app/[id]/page.tsx'", named)
     repo.run("run")
     assert repo.read("app/[id]/page.tsx") == "old\nnew\n"
+
+
+def test_a_new_name_with_brackets_is_told_to_its_agent(repo: Repo) -> None:
+    project(repo, 'mkdir -p "app/[id]"; for f; do echo new > "$f"; done', "app/[id]/page.tsx")
+    repo.run("run")
+    assert repo.read("app/[id]/page.tsx") == "new\n"
+
+
+def test_an_empty_plan_is_a_plan(repo: Repo) -> None:
+    repo.write("TODO.md", "")
+    repo.commit("empty")
+    assert "is gone" not in repo.run("doctor", code=None).out
+    repo.run("task", "add", "a", "The first")
+    assert "a: The first" in repo.read("TODO.md")
 
 
 def test_a_sparse_checkout_keeps_the_specs_it_leaves_out(repo: Repo) -> None:
@@ -150,9 +186,20 @@ def test_an_attempt_whose_worktree_is_taken_away_is_made_again(repo: Repo) -> No
             pass
         shutil.rmtree(repo.root / ".orchestrator/worktrees/a-1")
 
-    assert "recorded a/1: failed (interrupted)" in while_running(repo, clean)
+    assert "recorded a/1: failed (deterministic)" in while_running(repo, clean)
     assert repo.landed() == ["a"]
-    assert "| 1 | failed | interrupted |" in repo.read("specs/a.result.md")
+    assert "its worktree was taken away while it ran" in repo.read("specs/a.result.md")
+
+
+def test_an_agent_that_takes_its_worktree_away_spends_its_attempts(repo: Repo) -> None:
+    """What it had committed by itself is kept all the same."""
+    commit = "git -c user.name=a -c user.email=a@b commit -qm own"
+    project(repo, f'echo new > a.txt; git add -A; {commit}; rm -rf "$PWD"', more="[limits]\nattempts = 2\n")
+    repo.run("run", code=1)
+    refs = repo.git("for-each-ref", "--format=%(refname)", "refs/orchestrator/attempts").split()
+    assert refs == ["refs/orchestrator/attempts/a/1", "refs/orchestrator/attempts/a/2"]
+    assert repo.git("show", "refs/orchestrator/attempts/a/1^2:a.txt") == "new"
+    assert "its worktree was taken away while it ran" in repo.read("specs/a.result.md")
 
 
 def test_a_folder_that_was_moved_away_is_not_a_missing_git(repo: Repo) -> None:
@@ -168,9 +215,19 @@ def test_a_folder_that_was_moved_away_is_not_a_missing_git(repo: Repo) -> None:
     assert f"the folder {repo.root} is gone" in said
 
 
-@pytest.mark.parametrize("line", ["`a.txt`, `b.txt`", "`a.txt` and `b.txt`", "[a.txt](a.txt)"])
-def test_two_files_in_one_line_are_not_one(repo: Repo, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "several"),
+    [
+        ("`a.txt`, `b.txt`", True),
+        ("`a.txt` and `src/b`", True),
+        ("`a.txt` `b.txt` `c.txt`", True),
+        ("[a.txt](a.txt)", True),
+        ("`a.txt` (and its helpers)", False),
+        ("a.txt (`parse` reads version 2)", False),
+        ("`a.txt`, the parser", False),
+        ("a.txt `parse()` gets an argument", False),
+    ],
+)
+def test_more_files_in_one_line_are_pointed_out(repo: Repo, line: str, *, several: bool) -> None:
     project(repo, "true", line)
-    said = repo.run("spec", "lint", code=1)
-    assert "specs/a.md:9: more than a file" in said.out
-    assert "one file a line" in said.out
+    assert ("what follows is a note" in repo.run("spec", "lint").out) is several

@@ -39,12 +39,11 @@ def with_broken_agent(repo: Repo, *good: str) -> Repo:
     return project(repo, config, ("b1", "b2", "b3"), good, more="**Agent**: bad")
 
 
-def test_it_is_tried_once_and_stops_no_other(repo: Repo) -> None:
+def test_it_is_tried_twice_and_stops_no_other(repo: Repo) -> None:
     said = with_broken_agent(repo, "g1", "g2").run("run", code=4)
     assert repo.landed() == ["g1", "g2"]
-    assert repo.git("for-each-ref", "--format=%(refname)", "refs/orchestrator/attempts/b*/*") == (
-        "refs/orchestrator/attempts/b1/1"
-    )
+    tried = repo.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/orchestrator/attempts/b*/*")
+    assert tried.split() == ["b1/1", "b2/1"]
     assert said.out.startswith("phase IMPLEMENTING: 2 landed\n  landed g1 as ")
     assert "error: b1/1 cannot be carried out: cannot start './bad.sh'" in said.err
     assert "what the first line of ./bad.sh names is not there" in said.err
@@ -55,6 +54,31 @@ def test_programs_are_told_what_landed_too(repo: Repo) -> None:
     said = with_broken_agent(repo, "g1").run("run", "--json", code=4).json
     assert [item["task"] for item in said["data"]["landed"]] == ["g1"]
     assert said["data"]["unable"].startswith("b1/1 cannot be carried out: ")
+
+
+def test_what_one_task_ran_into_holds_no_other_of_its_agent(repo: Repo) -> None:
+    project(repo, TYPO, ("b1",), ("g1",))
+    repo.run("run", code=4)
+    assert repo.landed() == ["g1"]
+
+
+@pytest.mark.parametrize("deed", ["ticked", "given to another"])
+def test_a_task_that_needs_its_agent_no_more_is_no_reason(repo: Repo, deed: str) -> None:
+    wait = GOOD.replace("echo new", "touch ../../begun; sleep 2; echo new")
+    repo.write("bad.sh", "#!/nonexistent/interpreter\n").chmod(0o755)
+    project(repo, '[agents.bad]\ncommand = ["./bad.sh"]\n' + wait, ("a",), ("g1",), more="**Agent**: bad")
+
+    def act() -> None:
+        while not (repo.root / ".orchestrator/begun").exists():
+            pass
+        if deed == "ticked":
+            repo.write("TODO.md", repo.read("TODO.md").replace("- [ ] a", "- [x] a"))
+        else:
+            repo.write("specs/a.md", repo.read("specs/a.md").replace("**Agent**: bad\n", ""))
+
+    assert "error:" not in while_running(repo, act)
+    assert "g1" in repo.landed()
+    assert "stopped" not in repo.run("status").out
 
 
 def test_a_model_that_is_not_there_stops_no_other_model(repo: Repo) -> None:

@@ -572,8 +572,8 @@ def test_what_a_killed_run_left_is_not_running(repo: Repo) -> None:
     repo.commit()
     repo.write(".orchestrator/attempts/a/1/order.json", "{}")
     repo.write(".orchestrator/worktrees/a-1/x", "")
-    assert "a  stopped  IMPLEMENTING  do a (orchestrator run goes on with it)" in repo.run("task", "list").out
-    assert "stopped, attempt 1: orchestrator run goes on with it" in repo.run("inspect", "a").out
+    assert "a  stopped  IMPLEMENTING  do a (orchestrator run carries on)" in repo.run("task", "list").out
+    assert "stopped, attempt 1: orchestrator run carries on" in repo.run("inspect", "a").out
     with leading(repo):
         assert "a  running " in repo.run("task", "list").out
 

@@ -11,6 +11,7 @@ from orchestrator.documents.source import shown
 from orchestrator.documents.spec_limits import Limits
 
 _SHARED: Final = "shared"
+_MORE = re.compile(r"(?:(?:,|and)?\s*`[^`\s()]*[./][^`\s()]*`\s*)+")  # names of more files, where notes stand
 _BLOCK: Final = re.compile(r"^(`{3,})[^`\n]*\n(.*?)\n\1`*$", re.MULTILINE | re.DOTALL)
 _ACCEPTANCE: Final = 4_000  # characters of the section that are looked at
 _WHOLE: Final = frozenset({"*", "**", "**/*"})
@@ -122,7 +123,7 @@ class Spec:
 
 def lint(spec: Spec) -> tuple[Finding, ...]:
     """Softer matters, in the order of their lines."""
-    found = [*_lint_sections(spec), *_lint_reads(spec), *_lint_files(spec)]
+    found = [*_lint_sections(spec), *_lint_reads(spec), *_lint_several(spec), *_lint_files(spec)]
     return tuple(sorted(found))
 
 
@@ -162,11 +163,6 @@ def _files(text: Text, section: Section) -> tuple[FileEntry, ...]:
         found = paths.fault(entry.path)
         if found:
             raise text.error(entry.line, f"{found[0]}: `{shown(entry.path)}`", hint=found[1])
-        if entry.note.startswith((",", "`", "and ")) or "](" in entry.path:
-            hint = "one file a line, in backticks where its name has spaces; a note after it in (parentheses)"
-            raise text.error(
-                entry.line, f"more than a file: `{shown(entry.path)}` is followed by `{shown(entry.note)}`", hint=hint
-            )
         first = lines.setdefault(entry.path, entry.line)
         if first != entry.line:
             raise text.error(
@@ -205,6 +201,15 @@ def _lint_sections(spec: Spec) -> list[Finding]:
 def _lint_reads(spec: Spec) -> list[Finding]:
     faults = ((entry, paths.fault(entry.path)) for entry in spec.reads)
     return [Finding(entry.line, f"{said[0]}: `{shown(entry.path)}`", said[1]) for entry, said in faults if said]
+
+
+def _lint_several(spec: Spec) -> list[Finding]:
+    hint = "one file a line, in backticks where its name has spaces; a note after it in (parentheses)"
+    return [
+        Finding(entry.line, f"only `{shown(entry.path)}` is named here: what follows is a note", hint)
+        for entry in spec.files
+        if _MORE.fullmatch(entry.note) or "](" in entry.path
+    ]
 
 
 def _lint_files(spec: Spec) -> list[Finding]:

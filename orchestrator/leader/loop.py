@@ -383,7 +383,7 @@ class Leader:
         remember(self.project.place.git_dir, now.commit, now.ledger)
         dear = {} if self.report.over_budget else self.project.models.purse.dear(now.unsettled)
         claimed = self._claims.read(self.project.git, self.project.place.git_dir, self.project.clock.now())
-        self.report.conclude(now, claimed, dear, self._unable.error)
+        self.report.conclude(now, claimed, dear, self._unable.error(now, self.project.config.worker))
         self.project.say("ended", phase=self.report.phase, landed=len(self.report.landed))
 
     def _last(self) -> Situation:

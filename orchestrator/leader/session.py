@@ -73,7 +73,6 @@ def preflight(project: Project, now: Situation, agents: Mapping[str, Agent], can
     if not planning.ready(now.plan, standing, now.phase, 1, among=now.unsettled) and not known.waiting():
         return  # nothing of this run will be spent
     render.load_beside("checkpoint.md.j2", "result.md.j2")
-    project.guard.start()  # verify runs what agents wrote
     verdict = check_base(project, now.commit, cancel)
     if not verdict.green and not cancel.is_set():
         raise OrchestratorError(

@@ -30,35 +30,42 @@ def unreached(paused: Paused, row: int) -> OrchestratorError:
     )
 
 
+@dataclass(frozen=True)
+class _Lack:
+    """What a task's agent, with the model asked of it, lacks here."""
+
+    agent: tuple[str, str]
+    error: OrchestratorError
+
+
 @dataclass
 class Unable:
-    """The agents that cannot work here, each with the model asked of it: this run gives them nothing more.
+    """The tasks whose agents cannot work here; of one with which two could not, this run gives it nothing more."""
 
-    Attributes:
-        error: what the first of them lacks; None while all can.
-    """
-
-    error: OrchestratorError | None = None
-    _tasks: set[str] = field(default_factory=set)
-    _agents: set[tuple[str, str]] = field(default_factory=set)
+    _tasks: dict[str, _Lack] = field(default_factory=dict)
 
     def take(self, project: Project, order: Order, why: str) -> None:
         """Leave the task of `order` to another run: nothing is held against it."""
         hint = "mend that, then: orchestrator run   # nothing is held against the task"
         said = f"{order.task}/{order.number} cannot be carried out: {why}"
         error = OrchestratorError(said, hint=hint, code=Exit.MISSING)
-        self.error = self.error or error
-        self._tasks.add(order.task)
-        self._agents.add((order.agent.name, order.spec.model))
+        self._tasks[order.task] = _Lack((order.agent.name, order.spec.model), error)
         project.say("waiting", why=one_line(str(error)))
 
     def held(self, now: Situation, worker: str) -> frozenset[str]:
         """Return the tasks that are left to another run; `worker` does what asks for nobody."""
-        if not self._agents:
+        if not self._tasks:
             return frozenset()
+        times = Counter(lack.agent for lack in self._tasks.values())
         specs = ((task, now.plan.specs.get(task)) for task in now.unsettled)
-        theirs = (task for task, spec in specs if spec and (spec.agent or worker, spec.model) in self._agents)
-        return frozenset(self._tasks).union(theirs)
+        asked = {task: (spec.agent or worker, spec.model) for task, spec in specs if spec}
+        stuck = {task for task, lack in self._tasks.items() if asked.get(task) == lack.agent}
+        return frozenset(stuck.union(task for task, agent in asked.items() if times[agent] > 1))
+
+    def error(self, now: Situation, worker: str) -> OrchestratorError | None:
+        """Return what the first agent lacks whose task is still left to another run; None for none."""
+        held = self.held(now, worker)
+        return next((lack.error for task, lack in self._tasks.items() if task in held), None)
 
 
 @dataclass

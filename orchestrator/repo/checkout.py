@@ -16,24 +16,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.plaintext import listed, one_line
+from orchestrator.plaintext import listed
+from orchestrator.repo import intent
 from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.obstacles import blocking, same_as, unasked
-from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
+from orchestrator.repo.obstacles import blocking, passed_over, same_as, unasked
+from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
 from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
 from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, blobs, differences, entries
 from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
-_HEADS = "refs/heads/"
 
 
 _PUT_AWAY = "commit them, or put them away (git stash push --all -- PATH), then: orchestrator run"
-_UNSEEN = "git was told not to look at it: git update-index {flag} {path}, then: orchestrator run"
 
 
 class BranchMovedError(NotNowError):
@@ -202,7 +201,8 @@ class Checkout:
         """Say what is in the way of git; where all of it holds what is to be written, take it as the user's own."""
         self._refresh(private)
         found = self._unmerged(private) or blocking(private, self.place.root, changes, old)
-        same = same_as(self.git, self.place.root, new, found)
+        staged = set(self._staged(private, old)).intersection(self._staged(private, new))
+        same = [path for path in same_as(self.git, self.place.root, new, found) if path not in staged]
         if len(same) == len(found) and not set(same) <= set(taken):
             move(self.git, self._noting([*taken, *same]), "these are the user's, too")
             self._update_files(private, old, new, [*taken, *same], changes)
@@ -211,22 +211,22 @@ class Checkout:
         if len(same) == len(found):
             raise error
         lost = [path for path in found if path not in same]
-        raise InTheWayError(lost, _unseen(private, lost)) from error
+        raise InTheWayError(lost, passed_over(private, lost) or _PUT_AWAY) from error
 
     @property
     def _from(self) -> str:
         """The ref that remembers where an advance of this branch started."""
-        return _noted_as("from", self.branch)
+        return intent.part("from", self.branch)
 
     @property
     def _to(self) -> str:
         """The ref that remembers where it leads."""
-        return _noted_as("to", self.branch)
+        return intent.part("to", self.branch)
 
     @property
     def _taken(self) -> str:
         """The ref to a list of the paths that are the user's own, however the advance ends."""
-        return _noted_as("taken", self.branch)
+        return intent.part("taken", self.branch)
 
     def _noting(self, taken: Sequence[str]) -> list[Move]:
         """Return the move that writes `taken` down: none where nothing is taken."""
@@ -301,16 +301,13 @@ class Checkout:
 
     def _take_over(self) -> None:
         """Take over the intent of an advance on a branch that has been renamed to this one since."""
-        noted = self.git.run("for-each-ref", "--format=%(refname)", _noted_as("to", _HEADS)).decode().split()
-        tip = resolve(self.git, self.branch)
-        for flat in (name.removeprefix(_noted_as("to", _HEADS)) for name in noted):
-            branch = _HEADS + flat.replace("%2F", "/").replace("%25", "%")
-            before = [_noted_as(what, branch) for what in ("from", "to", "taken")]
-            ids = [found.id if found else "" for found in self.git.look_up(before)]
-            if branch != self.branch and tip in ids[:2] and resolve(self.git, branch) is None:
-                now = [self._from, self._to, self._taken]
-                move(self.git, [Move(name, at) for name, at in zip(now, ids, strict=True) if at], "renamed")
-                move(self.git, [Move(name, ZERO) for name in before], "renamed")
+        own = [self._from, self._to, self._taken]
+        for name in intent.unsettled(self.git, self.branch):
+            before = intent.parts(name)
+            if before != own:
+                ids = [found.id if found else "" for found in self.git.look_up(before)]
+                move(self.git, [Move(ref, at) for ref, at in zip(own, ids, strict=True) if at], "renamed")
+                move(self.git, [Move(ref, ZERO) for ref in before], "renamed")
 
     def _unsettled(self, changes: Sequence[Change], tip: str, new: str) -> Iterator[Change]:
         """Yield what was not brought to its end.
@@ -362,21 +359,6 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         sync(self._index)
         self._index.replace(self.place.git_dir / "index")
-
-
-def _unseen(private: Git, paths: Sequence[str]) -> str:
-    """Return what to do about `paths`: git itself sees nothing of those that it was told to pass over."""
-    for record in private.records("ls-files", "-v", "-z", "--", *paths):
-        mark, _, path = record.partition(" ")
-        if mark.islower() or mark == "S":
-            flag = "--no-assume-unchanged" if mark.islower() else "--no-skip-worktree"
-            return _UNSEEN.format(flag=flag, path=one_line(path))
-    return _PUT_AWAY
-
-
-def _noted_as(what: str, branch: str) -> str:
-    """Return the ref that keeps one part of the intent of an advance of `branch`, whose name may hold others' names."""
-    return f"{OURS}/advance/{what}/{branch.removeprefix(_HEADS).replace('%', '%25').replace('/', '%2F')}"
 
 
 def _copy_index(source: Path, target: Path) -> None:

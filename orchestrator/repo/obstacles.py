@@ -5,14 +5,18 @@ nothing. All of that is the user's.
 """
 
 import os
+import shlex
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
 from orchestrator.repo.hashing import blob_ids
 from orchestrator.repo.snapshot import keeps_modes, kept_mode
 from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, Change, Entry, entries
+
+_FEW = 100  # paths that git is asked about by name
 
 
 def unasked(git: Git, root: Path, changes: Sequence[Change], taken: Collection[str]) -> list[str]:
@@ -88,6 +92,18 @@ def _unseen(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
     before = {change.path: (change.old.mode, change.old.blob) for change in changes if _is_plain(root / change.path)}
     known = {path: entry for path, entry in before.items() if entry[0] in {REGULAR, EXECUTABLE}}
     return [*(known.keys() - set(holding(git, root, known)))]
+
+
+def passed_over(git: Git, paths: Sequence[str]) -> str:
+    """Return what to do about `paths` where git was told to pass one of them over, so that it sees nothing of it."""
+    literal = git.within(GIT_LITERAL_PATHSPECS="1")
+    for record in literal.records("ls-files", "-v", "-z", "--", *paths[:_FEW]):
+        mark, _, path = record.partition(" ")
+        if mark.islower() or mark == "S":
+            flag = "--no-assume-unchanged" if mark.islower() else "--no-skip-worktree"
+            name = shlex.quote(one_line(path))
+            return f"git was told not to look at it: git update-index {flag} {name}, then: orchestrator run"
+    return ""
 
 
 def holding(git: Git, root: Path, wanted: dict[str, tuple[str, str]]) -> list[str]:

@@ -7,13 +7,13 @@ a filter of its own), so the walk is ours, and git is only ever given file names
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.policy import covers, fixed, is_glob
 from orchestrator.repo.conversion import as_they_are
-from orchestrator.repo.git import Git, GitError
+from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.hashing import blob_id, blob_ids
 from orchestrator.repo.trees import (
     EXECUTABLE,
@@ -193,8 +193,10 @@ def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str]) -
     """
     found: set[str] = set()
     for pattern, folder in _passed_over(inside, named).items():
-        within = [path for path in unwanted if covers([pattern], path)]
-        found.update({*within}.intersection(_beside_its_rule(inside, folder)) if within else ())
+        within = {path for path in unwanted if covers([pattern], path)}
+        if within:
+            beside = within.intersection(_beside_its_rule(inside, folder))
+            found |= beside | _left_to_its_rule(inside, folder, within - beside)
     return found
 
 
@@ -222,6 +224,28 @@ def _beside_its_rule(inside: Git, folder: str) -> list[str]:
     rules = [word for path in above for word in ("-x", f"!/{path}")]
     empty = inside.within(GIT_INDEX_FILE=f"{inside.directory}.none", GIT_LITERAL_PATHSPECS="1")
     return empty.records("ls-files", "-o", "-z", "--exclude-standard", *rules, "--", folder)
+
+
+def _left_to_its_rule(inside: Git, folder: str, paths: Collection[str]) -> set[str]:
+    """Return those of `paths` that only a rule about all that a folder above them holds ignores, such as `out/*`."""
+    said = split_records(
+        inside.attempt("check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=joined([*paths])).stdout
+    )
+    wide = set()
+    for source, rule, path in zip(said[::4], said[2::4], said[3::4], strict=True):
+        bare = rule.removesuffix("**").removesuffix("*").strip("/")
+        about = f"{source.rpartition('/')[0]}/{bare}".strip("/")
+        whole = rule.endswith(("/*", "/**")) and bare
+        if whole and any(covers([about], above) for above in _upwards(folder.rstrip("/"))):
+            wide.add(path)
+    names = {path.removeprefix(folder): path for path in wide}
+    return {names[name] for name in names.keys() - ignored(inside, sorted(names))}
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
 
 
 def _place(path: str) -> str:

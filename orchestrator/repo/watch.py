@@ -178,6 +178,10 @@ class Watch:
             self._settings[name] = now
         elif not self._set(name, changed):
             self._put_settings_back(name)
+        else:
+            now = _read(path, follow=True)  # unless somebody was quicker, what is told is told
+            if now and not self._changed(before, self._parsed(now) or {}):
+                self._settings[name] = now
 
     def _changed(self, before: _File | None, now: dict[str, list[str]]) -> dict[str, list[str]]:
         """Return the settings that were changed and are not harmless, each with the values it had."""

@@ -235,7 +235,9 @@ def _progress(chapter: Chapter, phase: str) -> list[Progress]:
 
 def _shelved(chapter: Chapter, happened: Happened, phase: str, why: str) -> tuple[Chapter, dict[str, bytes | None]]:
     name = f"{CHECKPOINTS}{chapter.number:04d}-{task_id.slug(happened.slug) or 'checkpoint'}"
-    path = f"{name}.md" if f"{name}.md" not in chapter.others else f"{name}-checkpoint.md"
+    while f"{name}.md" in chapter.others:
+        name += "-checkpoint"
+    path = f"{name}.md"
     shelf = (*chapter.shelf, path)
     old = shelf[: max(0, len(shelf) - chapter.keep)]
     files: dict[str, bytes | None] = dict.fromkeys(old)

@@ -55,7 +55,8 @@ def read(git: Git, phases: tuple[str, ...] = ()) -> Desk:
     `phases` are the configured ones, empty for the state file's own.
     """
     desk, root, absent = Desk(), git.directory, left_out(git)
-    todo, state = (_bytes(desk, root, path) or absent.get(path) for path in (TODO, STATE))
+    here = {path: _bytes(desk, root, path) for path in (TODO, STATE)}
+    todo, state = (absent.get(path) if data is None else data for path, data in here.items())
     with _Noting(desk):
         desk.todo = Todo.parse(todo, TODO) if todo is not None else None
     with _Noting(desk):

@@ -10,7 +10,6 @@ from typing import Any
 
 from orchestrator import policy, render
 from orchestrator.agents.protocol import Agent, Answer, Assignment
-from orchestrator.budget import tokens_read, tokens_said
 from orchestrator.documents import edits
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import OrchestratorError
@@ -23,6 +22,7 @@ from orchestrator.repo.slots import Hidden
 from orchestrator.repo.snapshot import Mark, footing, look, take
 from orchestrator.repo.worktrees import UnwantedError, remove_tree
 from orchestrator.steps import claim
+from orchestrator.steps.answers import ENDED, noted, read_answer, write_answer
 from orchestrator.steps.named import named_files
 from orchestrator.steps.project import Project
 from orchestrator.steps.sweeping import sweep
@@ -30,7 +30,6 @@ from orchestrator.steps.verify import prepare
 from orchestrator.workspace import boot_id, write_whole
 
 _ORDER = "order.json"
-_ENDED = "ended.json"
 _READY = "ready"
 _RESULT = "result.md"
 _SPEC = "spec.md"
@@ -114,7 +113,7 @@ def carry_out(project: Project, order: Order, cancel: threading.Event) -> Attemp
         _account(project, order.task, order.number, answer)
         return Paused(order.task, order.number, answer)
     with project.register.coming():
-        _write_answer(folder, answer)
+        write_answer(folder, answer)
         project.say("attempt.ended", order.task, order.number, failure=answer.failure, seconds=answer.seconds)
         origin = _Origin(order.task, order.number, order.base, order.spec_id, order.agent.name, order.agent.must_change)
         tampered = sweep(project, begun)
@@ -168,7 +167,7 @@ def _ground_again(project: Project, order: Order) -> _Ground:
 
 def _known(folder: Path) -> dict[str, Mark] | None:
     """Return the files that setup and git had made before the agent began; None where git alone had."""
-    return {path: tuple(mark) for path, mark in _facts(folder / _READY).items()} or None
+    return {path: tuple(mark) for path, mark in noted(folder / _READY).items()} or None
 
 
 def _write_order(folder: Path, order: Order) -> None:
@@ -213,21 +212,6 @@ def _assignment(project: Project, order: Order, folder: Path, worktree: Path) ->
         model=order.spec.model,
         effort=order.spec.effort,
     )
-
-
-def _write_answer(folder: Path, answer: Answer) -> None:
-    facts = {
-        "failure": answer.failure.value if answer.failure else None,
-        "detail": answer.detail,
-        "code": answer.code,
-        "seconds": answer.seconds,
-        "result": answer.result.decode("utf-8", "replace") if answer.result is not None else None,
-        "tokens": tokens_said(answer.usage),
-        "micros": answer.micros,
-        "sandbox": answer.sandbox,
-        "boot": boot_id(),
-    }
-    write_whole(folder / _ENDED, json.dumps(facts).encode())
 
 
 @dataclass(frozen=True)
@@ -283,8 +267,8 @@ def _recorded(
     name = f"{attempt.task}-{attempt.number}"
     worktree = ground.path
     if not worktree.is_dir():
-        attempt = replace(attempt, fate=Fate.FAILED, failure=Failure.INTERRUPTED, detail=_GONE)
-        recorded = project.register.record(attempt, [], attempt.base)
+        attempt = _failed(attempt, attempt.failure or Failure.DETERMINISTIC, _GONE)  # its agent may do so again
+        recorded = project.register.record(attempt, [], attempt.base, _own_commits(project, attempt))
         project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
         project.worktrees.remove(name)
         return recorded
@@ -298,11 +282,15 @@ def _recorded(
     ours = {*project.config.copy, *project.config.link}
     changes = [c for c in taken.changes if c.path not in ours and not _is_byproduct(c.path, c.old.blob)]
     if origin.must_change and not changes and attempt.failure is None:
-        attempt = replace(attempt, fate=Fate.FAILED, failure=Failure.DETERMINISTIC, detail=_NOTHING)
+        attempt = _failed(attempt, Failure.DETERMINISTIC, _NOTHING)
     recorded = project.register.record(attempt, changes, attempt.base, _own_commits(project, attempt))
     project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
     project.worktrees.give_back(name, taken.sight if ground.again and not oddities else None)
     return recorded
+
+
+def _failed(attempt: Attempt, failure: Failure, why: str) -> Attempt:
+    return replace(attempt, fate=Fate.FAILED, failure=failure, detail=why)
 
 
 def _is_byproduct(path: str, old_blob: str) -> bool:
@@ -332,8 +320,8 @@ def _kept(project: Project, task: str, number: int) -> Mapping[str, Any]:
     """
     folder = project.folders.attempt(task, number)
     there = (project.folders.worktrees / f"{task}-{number}" / ".git").exists() and (folder / _READY).exists()
-    facts = _facts(folder / _ORDER) if there else {}
-    able = facts.get("resumes", True) and facts.get("boot") == boot_id() and not _facts(folder / _ENDED)
+    facts = noted(folder / _ORDER) if there else {}
+    able = facts.get("resumes", True) and facts.get("boot") == boot_id() and not noted(folder / ENDED)
     return facts if able and not project.register.knows(task, number) else {}
 
 
@@ -344,13 +332,13 @@ def goes_on(project: Project, task: str, number: int) -> bool:
 
 def given(project: Project, task: str, number: int) -> str:
     """Return the id of the spec that an attempt was given."""
-    return str(_facts(project.folders.attempt(task, number) / _ORDER).get("spec", ""))
+    return str(noted(project.folders.attempt(task, number) / _ORDER).get("spec", ""))
 
 
 def record_kept(project: Project, task: str, number: int, answer: Answer | None = None) -> Attempt:
     """Record an attempt that could go on and shall not; `answer` is what its agent said last, where that is known."""
     if answer is not None:
-        _write_answer(project.folders.attempt(task, number), answer)
+        write_answer(project.folders.attempt(task, number), answer)
     recorded = recover(project, task, number)
     if recorded is None:
         raise OrchestratorError(f"the worktree of {task}/{number} is gone", hint="orchestrator run")
@@ -364,37 +352,10 @@ def recover(project: Project, task: str, number: int) -> Attempt | None:
     """
     folder = project.folders.attempt(task, number)
     worktree = project.folders.worktrees / f"{task}-{number}"
-    facts = _facts(folder / _ORDER)
+    facts = noted(folder / _ORDER)
     if not facts or not (worktree / ".git").exists():
         return None
     must_change = bool(facts.get("must_change"))
     origin = _Origin(task, number, str(facts["base"]), str(facts["spec"]), str(facts["agent"]), must_change)
     ground = _Ground(worktree, _known(folder), facts.get("named", ()), hidden=facts.get("hidden", ()))
-    return _recorded(project, origin, _read_answer(folder), ground)
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """Return what a file of ours says; nothing where it is missing, or was torn by a power cut."""
-    try:
-        return dict(json.loads(path.read_bytes()) or {})
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _read_answer(folder: Path) -> Answer:
-    facts = _facts(folder / _ENDED)
-    if not facts:
-        return Answer(Failure.INTERRUPTED, "the leader was stopped while this attempt ran", None, 0.0, None)
-    if facts.get("boot") != boot_id():
-        # Its files were never synced: a power cut may have emptied what the agent had finished.
-        return Answer(Failure.INTERRUPTED, "the machine was restarted while this attempt ran", None, 0.0, None)
-    return Answer(
-        failure=Failure(facts["failure"]) if facts["failure"] else None,
-        detail=facts["detail"],
-        code=facts["code"],
-        seconds=facts["seconds"],
-        result=facts["result"].encode() if facts["result"] is not None else None,
-        usage=tokens_read(facts.get("tokens", "")),
-        micros=facts.get("micros", 0),
-        sandbox=str(facts.get("sandbox", "")),
-    )
+    return _recorded(project, origin, read_answer(folder), ground)

@@ -12,7 +12,9 @@ def named_files(git: Git, base: str, spec: Spec) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for file in spec.files:
         if policy.is_glob(file.path):
-            found |= dict.fromkeys(path for path in existing if policy.covers([file.path], path))
+            here = [path for path in existing if policy.covers([file.path], path)]
+            # A new file may have brackets of its own.
+            found |= dict.fromkeys(here or ([file.path] if policy.may_be_name(file.path) else []))
         else:
             found[file.path] = None
     return tuple(found)

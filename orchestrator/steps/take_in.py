@@ -94,7 +94,7 @@ def restore_deleted(project: Project, found: Edits) -> list[str]:
     back = [path for path in found.deleted if wholesale or not _is_spec(path)]
     if not back:
         return []
-    with index_lock(project.place, patience=0.0, living=0.0):
+    with index_lock(project.place, patience=0.5, living=0.0):
         there = entries(project.git, project.checkout.tip(), back)
         for path, entry in there.items():
             if not os.path.lexists(project.place.root / path):

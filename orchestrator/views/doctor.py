@@ -7,11 +7,11 @@ from pathlib import Path
 from orchestrator.config import Config, load
 from orchestrator.errors import OrchestratorError
 from orchestrator.plan import PERSON
-from orchestrator.repo import heal
+from orchestrator.repo import heal, intent
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.repo.locate import Place
-from orchestrator.repo.refs import OURS, head, resolve, unfinished
+from orchestrator.repo.refs import checked_out, head, resolve, unfinished
 from orchestrator.repo.remotes import unpushed
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import at_work
@@ -120,7 +120,8 @@ def _left_behind(place: Place, git: Git) -> list[Finding]:
     if tasks:
         why = "the work is kept; the next run records it and goes on"
         found.append(Finding(Severity.WARNING, f"an abandoned run: {tasks} were at work", why, "orchestrator run"))
-    if git.attempt("for-each-ref", "--count=1", f"{OURS}/advance/to/").stdout:
+    branch = checked_out(git)
+    if branch and intent.unsettled(git, branch):
         why = "the checkout may be half-way between two commits"
         found.append(Finding(Severity.ERROR, "a landing was cut short", why, FIX))
     if folders.home.is_dir() and not (folders.home / ".gitignore").exists():

@@ -117,9 +117,7 @@ def _at_work(sources: Sources, name: str) -> str:
     """Return which attempt is being made, or was cut short; empty for none."""
     now = work(sources)
     found = [f"running, attempt {item.attempt}" for item in now.running if item.task == name]
-    found += [
-        f"stopped, attempt {item.attempt}: orchestrator run goes on with it" for item in now.left if item.task == name
-    ]
+    found += [f"stopped, attempt {item.attempt}: orchestrator run carries on" for item in now.left if item.task == name]
     return next(iter(found), "")
 
 

@@ -151,7 +151,7 @@ def _status(now: Board, task: str) -> tuple[str, str]:
     }
     held = next((name for name, group in groups.items() if task in group), "")
     if held == "running" and not now.led:
-        return "stopped", "orchestrator run goes on with it"
+        return "stopped", "orchestrator run carries on"
     if held:
         return held, f"orchestrator dlq show {task}" if held == "dead" else ""
     why = _blocked(now, task)
