@@ -302,6 +302,8 @@ class Checkout:
     def _take_over(self) -> None:
         """Take over the intent of an advance on a branch that has been renamed to this one since."""
         own = [self._from, self._to, self._taken]
+        if resolve(self.git, self._to):
+            return  # first things first: the next run finds the other
         for name in intent.unsettled(self.git, self.branch):
             before = intent.parts(name)
             if before != own:
