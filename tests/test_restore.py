@@ -98,7 +98,7 @@ def test_uncommitted_changes_in_the_way_are_named_and_nothing_changes(done: Repo
     said = done.run("restore", "2", code=5)
     assert said.err == (
         "error: uncommitted changes are in the way: two.txt\n"
-        "hint: commit or stash them (git stash push -u -- PATH), then: orchestrator restore 0002\n"
+        "hint: commit or stash them (git stash push --all -- PATH), then: orchestrator restore 0002\n"
     )
     assert (done.git("rev-parse", "HEAD"), done.read("two.txt")) == (tip, "my own\n")
     done.git("checkout", "-q", "two.txt")
