@@ -197,6 +197,38 @@ def test_a_rule_about_all_that_is_in_such_a_folder_is_about_the_folder(repo: Rep
     assert ".env" not in repo.git("ls-files", "out")
 
 
+BOTH = {".env", "sub/.env"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "folder", "secrets"),
+    [
+        ({"pkg/.gitignore": ".env\nout/*\n!out/keep\n"}, "pkg/out", BOTH),
+        ({".gitignore": "out/.env\nout/*\n"}, "out", {".env"}),
+        ({".gitignore": "out/*\n", "out/sub/.gitignore": ".env\n"}, "out", {"sub/.env"}),
+        ({".gitignore": "out/*\n", "out/.gitignore": ".env\n"}, "out", BOTH),
+        ({".gitignore": "*.env\nout/*\n", "lib": "->out"}, "out", BOTH),
+        ({"out/.gitignore": "*\n!.gitignore\n.env\n"}, "out", BOTH),
+        ({".gitignore": "out/**/*\n.env\n"}, "out", BOTH),
+        ({".gitignore": "/build/\nout/*\n.env\n"}, "out", BOTH),
+    ],
+)
+def test_wherever_another_rule_stands_what_it_is_about_stays_behind(
+    repo: Repo, rules: dict[str, str], folder: str, secrets: set[str]
+) -> None:
+    for path, text in rules.items():
+        if text.startswith("->"):
+            (repo.root / path).symlink_to(text[2:])
+        else:
+            repo.write(path, text)
+    repo.git("add", "-A", "-f")
+    made = f"mkdir -p {folder}/sub {folder}/build {folder}/lib; echo 1 | tee {folder}/a {folder}/build/a {folder}/lib/a"
+    land(repo, f"{made}; echo SECRET | tee {folder}/sub/.env; cp {folder}/sub/.env {folder}/.env", f"{folder}/")
+    names = {name.removeprefix(f"{folder}/") for name in repo.git("ls-files", folder).split()}
+    assert {"a", "build/a", "lib/a"} <= names
+    assert not secrets & names
+
+
 @pytest.mark.parametrize("place", ["lib", "lib/sub"])
 def test_a_repository_where_a_spec_asks_for_files_is_refused_not_half_taken(repo: Repo, place: str) -> None:
     repo.write(".gitignore", "/lib/\n")

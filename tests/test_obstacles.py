@@ -242,6 +242,28 @@ def test_a_landing_that_an_older_version_left_under_the_branch_s_own_name_is_set
     assert repo.git("for-each-ref", "refs/orchestrator/advance") == ""
 
 
+@pytest.mark.parametrize("deed", ["an edit taken back", "a new file"])
+def test_a_branch_that_is_gone_is_not_one_that_was_renamed(repo: Repo, deed: str) -> None:
+    repo.write("a.txt", "1\n")
+    project(repo, "echo 3 > a.txt; echo agent > new.txt", "a.txt", "new.txt")
+    repo.run("checkpoint", "-m", "the plan")
+    repo.git("switch", "-q", "-c", "side")
+    repo.once_before_git("orchestrator: land", "kill -9 $PPID; exit 1")
+    repo.run("run", code=-9)
+    (repo.root / ".git/index.lock").unlink(missing_ok=True)
+    repo.git("reset", "-q", "--hard")
+    repo.git("clean", "-fdq")
+    repo.git("switch", "-q", "main")
+    repo.git("branch", "-q", "-D", "side")
+    repo.write("a.txt", "2\n")
+    repo.commit("mine")
+    path, text = ("a.txt", "1\n") if deed == "an edit taken back" else ("new.txt", "agent\n")
+    repo.write(path, text)
+    said = repo.run("run", code=None)
+    assert "cut short" not in said.err
+    assert repo.read(path) == text
+
+
 def test_what_was_cut_short_on_another_branch_is_left_to_that_branch(repo: Repo) -> None:
     repo.write("a.txt", "1\n")
     project(repo, "echo 2 > a.txt", "a.txt")

@@ -81,6 +81,24 @@ def test_a_task_that_needs_its_agent_no_more_is_no_reason(repo: Repo, deed: str)
     assert "stopped" not in repo.run("status").out
 
 
+def test_what_others_have_taken_over_holds_nobody_untried(repo: Repo) -> None:
+    wait = GOOD.replace("echo new", "touch ../../begun; sleep 2; echo new")
+    repo.write("bad.sh", "#!/nonexistent/interpreter\n").chmod(0o755)
+    bad = ("a", "b", "late")
+    project(repo, '[agents.bad]\ncommand = ["./bad.sh"]\n' + wait, bad, ("g1",), more="**Agent**: bad")
+    repo.write("TODO.md", repo.read("TODO.md").replace("do late", "do late (after: g1)"))
+    repo.commit("later")
+
+    def act() -> None:
+        while not (repo.root / ".orchestrator/begun").exists():
+            pass
+        for task in ("a", "b"):
+            repo.write(f"specs/{task}.md", repo.read(f"specs/{task}.md").replace("**Agent**: bad\n", ""))
+
+    assert "error: late/1 cannot be carried out" in while_running(repo, act, code=4)
+    assert sorted(repo.landed()) == ["a", "b", "g1"]
+
+
 def test_a_model_that_is_not_there_stops_no_other_model(repo: Repo) -> None:
     project(repo, TYPO, ("b1", "b2"), ("g1", "g2"), more="**Model**: typo")
     repo.run("run", code=4)

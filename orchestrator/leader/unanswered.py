@@ -56,10 +56,10 @@ class Unable:
         """Return the tasks that are left to another run; `worker` does what asks for nobody."""
         if not self._tasks:
             return frozenset()
-        times = Counter(lack.agent for lack in self._tasks.values())
         specs = ((task, now.plan.specs.get(task)) for task in now.unsettled)
         asked = {task: (spec.agent or worker, spec.model) for task, spec in specs if spec}
         stuck = {task for task, lack in self._tasks.items() if asked.get(task) == lack.agent}
+        times = Counter(self._tasks[task].agent for task in stuck)
         return frozenset(stuck.union(task for task, agent in asked.items() if times[agent] > 1))
 
     def error(self, now: Situation, worker: str) -> OrchestratorError | None:

@@ -49,11 +49,17 @@ def _is_own(name: str, branch: str) -> bool:
 
 
 def _renamed(git: Git, branch: str, names: list[str]) -> Iterator[str]:
-    for name in names:
-        if not _is_own(name, branch) and not name.startswith(_HASHED) and resolve(git, _branch(name)) is None:
-            recent = git.run("rev-list", "--first-parent", f"-{_RECENT}", branch).decode().split()
-            if not {resolve(git, ref) for ref in parts(name)[:2]}.isdisjoint(recent):
-                yield name
+    """Yield those of `names` whose branches git says to have been renamed to this one: a deleted one looks alike."""
+    gone = [name for name in names if not _is_own(name, branch) and not name.startswith(_HASHED)]
+    gone = [name for name in gone if resolve(git, _branch(name)) is None]
+    if not gone or resolve(git, branch) is None:
+        return
+    said = os.fsdecode(git.attempt("reflog", "show", "--format=%gs", branch, "--").stdout).split("\n")
+    recent = git.run("rev-list", "--first-parent", f"-{_RECENT}", branch).decode().split()
+    for name in gone:
+        was = any(line.startswith(f"Branch: renamed {_branch(name)} to ") for line in said)
+        if was and not {resolve(git, ref) for ref in parts(name)[:2]}.isdisjoint(recent):
+            yield name
 
 
 def _branch(name: str) -> str:

@@ -7,6 +7,7 @@ a filter of its own), so the walk is ours, and git is only ever given file names
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,19 +228,44 @@ def _beside_its_rule(inside: Git, folder: str) -> list[str]:
 
 
 def _left_to_its_rule(inside: Git, folder: str, paths: Collection[str]) -> set[str]:
-    """Return those of `paths` that only a rule about all that a folder above them holds ignores, such as `out/*`."""
+    """Return those of `paths` that only a rule about all that a folder above them holds ignores, such as `out/*`.
+
+    git is asked once more by copies of the rules without those. What it cannot say is left where it is.
+    """
     said = split_records(
         inside.attempt("check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=joined([*paths])).stdout
     )
-    wide = set()
-    for source, rule, path in zip(said[::4], said[2::4], said[3::4], strict=True):
-        bare = rule.removesuffix("**").removesuffix("*").strip("/")
-        about = f"{source.rpartition('/')[0]}/{bare}".strip("/")
-        whole = rule.endswith(("/*", "/**")) and bare
-        if whole and any(covers([about], above) for above in _upwards(folder.rstrip("/"))):
-            wide.add(path)
-    names = {path.removeprefix(folder): path for path in wide}
-    return {names[name] for name in names.keys() - ignored(inside, sorted(names))}
+    rules = zip(said[::4], said[1::4], said[2::4], strict=True)
+    wide = {(source, int(line)) for source, line, rule in rules if _is_about_all(source, rule, folder)}
+    if not wide:
+        return set()
+    with tempfile.TemporaryDirectory(dir=inside.directory.parent) as copies:
+        for above in {"", *(up for path in paths for up in _upwards(path.rpartition("/")[0]))}:
+            _copy_rules(inside.directory, Path(copies), f"{above}/.gitignore".lstrip("/"), wide)
+        other = inside.at(Path(copies)).within(GIT_WORK_TREE=copies)
+        asked = other.attempt("check-ignore", "-z", "--no-index", "--stdin", stdin=joined([*paths]))
+    return {*paths}.difference(split_records(asked.stdout)) if asked.returncode in {0, 1} else set()
+
+
+def _is_about_all(source: str, rule: str, folder: str) -> bool:
+    """Whether a rule of the file `source` is about all that `folder`, or one above it, holds."""
+    bare = rule
+    while bare.endswith(("/*", "/**")):
+        bare = bare.rpartition("/")[0]
+    above, _, name = source.rpartition("/")
+    if name != ".gitignore" or (bare == rule and rule not in {"*", "**"}) or not (above or bare.strip("*")):
+        return False
+    about = f"{above}/{bare.strip('/') if bare.strip('*') else ''}".strip("/")
+    return any(covers([about], up) for up in _upwards(folder.rstrip("/")))
+
+
+def _copy_rules(worktree: Path, copies: Path, name: str, without: Collection[tuple[str, int]]) -> None:
+    path = worktree / name
+    if path.is_file() and not path.is_symlink():
+        lines = path.read_bytes().split(b"\n")
+        kept = [b"" if (name, number) in without else line for number, line in enumerate(lines, 1)]
+        (copies / name).parent.mkdir(parents=True, exist_ok=True)
+        (copies / name).write_bytes(b"\n".join(kept))
 
 
 def _upwards(folder: str) -> Iterator[str]:

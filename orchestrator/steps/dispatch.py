@@ -267,7 +267,8 @@ def _recorded(
     name = f"{attempt.task}-{attempt.number}"
     worktree = ground.path
     if not worktree.is_dir():
-        attempt = _failed(attempt, attempt.failure or Failure.DETERMINISTIC, _GONE)  # its agent may do so again
+        said = f"{_GONE}\n{attempt.detail}" if attempt.failure else _GONE
+        attempt = _failed(attempt, attempt.failure or Failure.DETERMINISTIC, said)  # its agent may do so again
         recorded = project.register.record(attempt, [], attempt.base, _own_commits(project, attempt))
         project.say("attempt.recorded", attempt.task, attempt.number, fate=attempt.fate.value, failure=attempt.failure)
         project.worktrees.remove(name)

@@ -122,3 +122,11 @@ def test_a_spec_may_say_which_model_and_how_hard_it_tries() -> None:
     with pytest.raises(DocumentError) as caught:
         Spec.parse(form.format("huge").encode(), "x.md")
     assert (caught.value.where, caught.value.message) == ("x.md:3", "`effort` cannot be `huge`")
+
+
+def test_a_note_full_of_names_is_looked_through_at_once() -> None:
+    names = " ".join(f"`f{number}.py`" for number in range(20_000))
+    text = f"# Spec: a\n\n## Goal\n\nDo it.\n\n## Files to Modify\n\n- {names} all new\n"
+    assert not [
+        finding for finding in lint(Spec.parse(text.encode(), "specs/a.md")) if "only `f0.py`" in finding.message
+    ]
