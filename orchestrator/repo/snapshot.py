@@ -129,7 +129,7 @@ def mark(facts: os.stat_result) -> Mark:
     return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
 
-def take(
+def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all of this
     git: Git,
     git_dir: Path,
     worktree: Path,
@@ -137,6 +137,7 @@ def take(
     known: Mapping[str, Mark] | None,
     named: Collection[str] = (),
     hidden: Sequence[str] = (),
+    scratch: Path | None = None,
 ) -> Snapshot:
     """Write what changed in `worktree` since `base` into the object database.
 
@@ -148,6 +149,7 @@ def take(
         known: what stood there before the agent did (`marks`, `footing`); None after a crash: all is read then.
         named: files that are taken even where git's ignore rules cover them: a spec asks for them by name.
         hidden: patterns of files that were not checked out.
+        scratch: a folder for what is wanted meanwhile alone; None for the system's own.
     """
     sight = look(worktree)
     if known is None:
@@ -162,7 +164,7 @@ def take(
     suspects = [path for path in suspects if path not in unfit]
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
     unwanted = ignored(inside, [path for path in suspects if path not in before and path not in named])
-    unwanted -= _asked_for(inside, unwanted, named) if unwanted else set()
+    unwanted -= _asked_for(inside, unwanted, named, scratch) if unwanted else set()
     wanted = {path: sight.files[path] for path in suspects if path not in unwanted}
     contents = _contents(git, worktree, base, wanted, sight)
     rest = {path: facts for path, facts in wanted.items() if path not in contents}
@@ -187,7 +189,7 @@ def take(
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
 
 
-def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str]) -> set[str]:
+def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str], scratch: Path | None) -> set[str]:
     """Return those ignored files that are in a folder which git ignores and a spec asks for all the same.
 
     What git ignores by another rule as well, such as `.env`, is not among them.
@@ -197,7 +199,7 @@ def _asked_for(inside: Git, unwanted: Collection[str], named: Collection[str]) -
         within = {path for path in unwanted if covers([pattern], path)}
         if within:
             beside = within.intersection(_beside_its_rule(inside, folder))
-            found |= beside | _left_to_its_rule(inside, folder, within - beside)
+            found |= beside | _left_to_its_rule(inside, folder, within - beside, scratch)
     return found
 
 
@@ -227,7 +229,7 @@ def _beside_its_rule(inside: Git, folder: str) -> list[str]:
     return empty.records("ls-files", "-o", "-z", "--exclude-standard", *rules, "--", folder)
 
 
-def _left_to_its_rule(inside: Git, folder: str, paths: Collection[str]) -> set[str]:
+def _left_to_its_rule(inside: Git, folder: str, paths: Collection[str], scratch: Path | None) -> set[str]:
     """Return those of `paths` that only a rule about all that a folder above them holds ignores, such as `out/*`.
 
     git is asked once more by copies of the rules without those. What it cannot say is left where it is.
@@ -239,7 +241,9 @@ def _left_to_its_rule(inside: Git, folder: str, paths: Collection[str]) -> set[s
     wide = {(source, int(line)) for source, line, rule in rules if _is_about_all(source, rule, folder)}
     if not wide:
         return set()
-    with tempfile.TemporaryDirectory(dir=inside.directory.parent) as copies:
+    if scratch:
+        scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as copies:
         for above in {"", *(up for path in paths for up in _upwards(path.rpartition("/")[0]))}:
             _copy_rules(inside.directory, Path(copies), f"{above}/.gitignore".lstrip("/"), wide)
         other = inside.at(Path(copies)).within(GIT_WORK_TREE=copies)

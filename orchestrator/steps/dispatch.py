@@ -274,7 +274,8 @@ def _recorded(
         project.worktrees.remove(name)
         return recorded
     git, git_dir = project.git, project.place.git_dir
-    taken = take(git, git_dir, worktree, attempt.base, ground.known, ground.named, ground.hidden)
+    scratch = project.folders.scratch
+    taken = take(git, git_dir, worktree, attempt.base, ground.known, ground.named, ground.hidden, scratch)
     oddities = {**taken.oddities, **tampered}
     if _pointer(worktree) != project.worktrees.pointer(name):
         oddities[".git"] = "the worktree's git pointer was changed"
