@@ -15,16 +15,16 @@ from orchestrator.workspace import boot_id
 _DIES = """
 import os, signal, sys
 from orchestrator.cli import app
-from orchestrator.steps import dispatch
+from orchestrator.steps import answers
 
-write = dispatch.write_whole
+write = answers.write_whole
 
 def die(path, data):
     write(path, data)
     if path.name == "ended.json":
         os.killpg(0, signal.SIGKILL)
 
-dispatch.write_whole = die
+answers.write_whole = die
 app.run(["run"])
 """
 
