@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,14 @@ class Said:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+def appears(path: Path, seconds: float = 30) -> None:
+    """Wait until `path` is there."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} does not appear"
+        time.sleep(0.02)
 
 
 def hermetic(home: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import Repo
+from harness import Repo, appears
 from test_edits import while_running
 
 
@@ -203,8 +203,7 @@ def test_ctrl_c_is_heard_while_a_persons_commit_is_open(repo: Repo) -> None:
     def act() -> None:
         editor = {**repo.env, "GIT_EDITOR": "sleep 40; false"}
         with subprocess.Popen(["git", "commit", "-a"], cwd=repo.root, env=editor, start_new_session=True) as git:
-            while not (repo.root / ".git/index.lock").exists():
-                time.sleep(0.02)
+            appears(repo.root / ".git/index.lock")
             (repo.root / "workflow-state.md").unlink()
             time.sleep(1.5)
             leader = json.loads(repo.read(".git/orchestrator.lock"))["pid"]

@@ -296,7 +296,7 @@ def test_a_stash_that_verify_takes_is_kept_and_told(repo: Repo) -> None:
     assert "it is kept: git stash apply refs/orchestrator/lost/stash-" in repo.run("run").err
 
 
-def test_thousands_of_branches_are_looked_through(repo: Repo) -> None:
+def test_of_many_branches_that_are_packed_meanwhile_the_one_that_goes_is_told(repo: Repo) -> None:
     project(repo, "git pack-refs --all; git branch -q -D b7")
     tip = repo.git("rev-parse", "HEAD")
     for number in range(50):

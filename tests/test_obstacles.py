@@ -180,12 +180,17 @@ def unprivileged(repo: Repo, *argv: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=repo.root, env=repo.env, capture_output=True, text=True, check=False)
 
 
+def cut_short(repo: Repo, moment: str, agent: str, *files: str, carried_out: bool = False) -> None:
+    """A run that is killed at one git of its landing; `carried_out`: which comes to its end all the same."""
+    project(repo, agent, *files)
+    repo.run("checkpoint", "-m", "the plan")
+    repo.once_before_git(moment, "kill -9 $PPID" if carried_out else "kill -9 $PPID; exit 1")
+    repo.run("run", code=-9)
+
+
 def test_an_edit_made_after_a_kill_at_the_very_end_of_a_landing(repo: Repo) -> None:
     repo.write("a.txt", "1\n")
-    project(repo, "echo 2 >> a.txt; echo 3 >> a.txt", "a.txt")
-    repo.run("checkpoint", "-m", "the plan")
-    repo.once_before_git("orchestrator: settled", "kill -9 $PPID")
-    repo.run("run", code=-9)
+    cut_short(repo, "orchestrator: settled", "echo 2 >> a.txt; echo 3 >> a.txt", "a.txt", carried_out=True)
     assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")
     repo.write("a.txt", "1\n2\n")  # what half a write of the landing could have left, too
     repo.run("run")
@@ -194,10 +199,9 @@ def test_an_edit_made_after_a_kill_at_the_very_end_of_a_landing(repo: Repo) -> N
 
 def test_a_landing_of_many_files_that_was_cut_short_is_settled(repo: Repo) -> None:
     """The system takes a quarter of the stack for the arguments of a process, which more names than fit."""
-    project(repo, "mkdir long; seq -f 'long/%0200.0f' 1400 | xargs touch", "long/")
-    repo.run("checkpoint", "-m", "the plan")
-    repo.once_before_git("orchestrator: land", "kill -9 $PPID")
-    repo.run("run", code=-9)
+    cut_short(
+        repo, "orchestrator: land", "mkdir long; seq -f 'long/%0200.0f' 1400 | xargs touch", "long/", carried_out=True
+    )
     command = f"ulimit -s 1024; exec {sys.executable} -m orchestrator run"
     subprocess.run(["sh", "-c", command], cwd=repo.root, env=repo.env, capture_output=True, check=True)
     assert (repo.landed(), repo.git("status", "--short")) == (["a"], "")
@@ -210,10 +214,7 @@ def test_a_landing_cut_short_on_a_branch_that_was_renamed_since(
     repo: Repo, moment: str, name: str, *, packed: bool
 ) -> None:
     repo.write("a.txt", "1\n")
-    project(repo, "echo 2 > a.txt; echo 3 > b.txt", "a.txt", "b.txt")
-    repo.run("checkpoint", "-m", "the plan")
-    repo.once_before_git(moment, "kill -9 $PPID; exit 1")
-    repo.run("run", code=-9)
+    cut_short(repo, moment, "echo 2 > a.txt; echo 3 > b.txt", "a.txt", "b.txt")
     repo.git("branch", "-m", name)
     if packed:
         repo.git("pack-refs", "--all")
@@ -229,10 +230,7 @@ def test_a_landing_cut_short_on_a_branch_that_was_renamed_since(
 def test_a_landing_that_an_older_version_left_under_the_branch_s_own_name_is_settled(repo: Repo) -> None:
     repo.git("commit", "-q", "--allow-empty", "-m", "first")
     repo.git("switch", "-q", "-c", "feature/x")
-    project(repo, "echo 2 > a.txt", "a.txt")
-    repo.run("checkpoint", "-m", "the plan")
-    repo.once_before_git("orchestrator: settled", "kill -9 $PPID; exit 1")
-    repo.run("run", code=-9)
+    cut_short(repo, "orchestrator: settled", "echo 2 > a.txt", "a.txt")
     for what in ("from", "to"):
         ref = f"refs/orchestrator/advance/{what}"
         repo.git("update-ref", f"{ref}/feature/x", f"{ref}/feature%2Fx")
@@ -266,10 +264,7 @@ def test_a_branch_that_is_gone_is_not_one_that_was_renamed(repo: Repo, deed: str
 
 def test_what_was_cut_short_on_another_branch_is_left_to_that_branch(repo: Repo) -> None:
     repo.write("a.txt", "1\n")
-    project(repo, "echo 2 > a.txt", "a.txt")
-    repo.run("checkpoint", "-m", "the plan")
-    repo.once_before_git("orchestrator: settled", "kill -9 $PPID; exit 1")
-    repo.run("run", code=-9)
+    cut_short(repo, "orchestrator: settled", "echo 2 > a.txt", "a.txt")
     repo.git("switch", "-q", "-c", "other")
     assert "cut short" not in repo.run("doctor").out
     assert "cut short" not in repo.run("run").err

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness import Repo
+from harness import Repo, appears
 from test_edits import while_running
 
 
@@ -182,8 +182,7 @@ def test_an_attempt_whose_worktree_is_taken_away_is_made_again(repo: Repo) -> No
     project(repo, wait + 'for f; do echo new >> "$f"; done')
 
     def clean() -> None:
-        while not once.exists():
-            pass
+        appears(once)
         shutil.rmtree(repo.root / ".orchestrator/worktrees/a-1")
 
     assert "recorded a/1: failed (deterministic)" in while_running(repo, clean)
@@ -207,8 +206,7 @@ def test_a_folder_that_was_moved_away_is_not_a_missing_git(repo: Repo) -> None:
     project(repo, f'touch {begun}; sleep 1; echo new >> "$1"')
 
     def move() -> None:
-        while not begun.exists():
-            pass
+        appears(begun)
         repo.root.rename(repo.root.with_name("moved"))
 
     said = while_running(repo, move, code=5)

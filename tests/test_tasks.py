@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from harness import Repo
+from harness import Repo, appears
 from test_edits import while_running
 
 
@@ -76,8 +76,7 @@ def test_add_beside_a_git_that_stays_says_so(repo: Repo) -> None:
     with subprocess.Popen(
         ["git", "commit", "-a", "--allow-empty"], cwd=repo.root, env=editor, start_new_session=True
     ) as git:
-        while not lock.exists():
-            time.sleep(0.02)
+        appears(lock)
         said = repo.run("task", "add", "two", "The second", code=5)
         os.killpg(git.pid, signal.SIGTERM)
     assert said.err == f"error: another git process holds {lock}\nhint: let it finish, then the same command again\n"
@@ -190,8 +189,7 @@ def test_a_task_that_both_gave_up_is_done_in_a_worktree_that_was_used_before(rep
     repo.once_before_git("checkout-index", f"cd {repo.root}; git update-ref {ref} HEAD")
 
     def release() -> None:
-        while not (repo.root / ".git" / ref).exists():
-            time.sleep(0.02)
+        appears(repo.root / ".git" / ref)
         time.sleep(0.5)
         repo.git("update-ref", "-d", ref)
 

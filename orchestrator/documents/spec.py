@@ -11,9 +11,8 @@ from orchestrator.documents.source import shown
 from orchestrator.documents.spec_limits import Limits
 
 _SHARED: Final = "shared"
-_MORE = re.compile(
-    r"(?:(?:,|and)?\s*+`(?=[^`\s()./]*+[./])[^`\s()]*+`\s*+)++"
-)  # names of more files, where notes stand
+# Names of more files, where a note stands: each in backticks, with a dot or a slash in it.
+_MORE: Final = re.compile(r"(?:(?:,|and)?\s*+`(?=[^`\s()./]*+[./])[^`\s()]*+`\s*+)++")
 _BLOCK: Final = re.compile(r"^(`{3,})[^`\n]*\n(.*?)\n\1`*$", re.MULTILINE | re.DOTALL)
 _ACCEPTANCE: Final = 4_000  # characters of the section that are looked at
 _WHOLE: Final = frozenset({"*", "**", "**/*"})

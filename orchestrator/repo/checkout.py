@@ -30,8 +30,6 @@ from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, blobs, di
 from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
-
-
 _PUT_AWAY = "commit them, or put them away (git stash push --all -- PATH), then: orchestrator run"
 
 

@@ -108,10 +108,9 @@ class Keepsakes:
         names = [f"{_HEADS}{name}" for name in loose_names(self.place.git_dir, _HEADS)]
         looks = {branch: look_at(self.place.git_dir / branch) for branch in names if branch in self._branches}
         self._read = {
-            branch: known if (known := self._read.get(branch)) and known[0] == look else (look, self._said(branch))
+            branch: known
+            if (known := self._read.get(branch)) and known[0] == look
+            else (look, loose_ref(self.place.git_dir / branch))
             for branch, look in looks.items()
         }
         return {branch: commit for branch, (_, commit) in self._read.items() if commit}
-
-    def _said(self, branch: str) -> str:
-        return loose_ref(self.place.git_dir / branch)

@@ -256,6 +256,13 @@ def line_counts(git: Git, pairs: Sequence[tuple[str, str]]) -> list[list[tuple[s
     return counted
 
 
+def upwards(path: str) -> Iterator[str]:
+    """Yield a path and the folders it is in, from the inside out."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
 def blobs(git: Git, names: Iterable[str]) -> dict[str, bytes]:
     """Return the contents behind `names` (`commit:path` or ids); those that do not exist are left out."""
     wanted = list(names)

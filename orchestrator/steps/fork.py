@@ -12,7 +12,7 @@ from orchestrator.repo.history import Ledger, ledger, walk
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.refs import OURS, ZERO, Move, head, lost_race, make_durable, move, resolve
-from orchestrator.repo.trees import blobs
+from orchestrator.repo.trees import blobs, upwards
 from orchestrator.steps.message import Facts, message
 from orchestrator.steps.restore import Point, find_point
 from orchestrator.steps.standing import result_path
@@ -54,9 +54,10 @@ def fork(git: Git, place: Place, wanted: str, name: str, now: datetime, *, dry_r
     there = resolve(git, ref)
     if there is not None and not _is_fork(git, there, point):
         raise _taken(name)
-    below = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"{ref}/").decode().split()
-    for meets in [*below, *(above for above in _above(ref) if resolve(git, above))]:
-        raise _taken(meets.removeprefix("refs/heads/"))
+    below = git.run("for-each-ref", "--count=1", "--format=%(refname:lstrip=2)", f"{ref}/").decode().split()
+    _, *above = upwards(name)
+    for meets in [*below, *(branch for branch in above if resolve(git, f"refs/heads/{branch}"))]:
+        raise _taken(meets)  # git takes no two names of which one begins with the other
     known = ledger(git, point.commit)
     reopened = _tried(git, point, known)
     if there is not None or dry_run:
@@ -70,12 +71,6 @@ def fork(git: Git, place: Place, wanted: str, name: str, now: datetime, *, dry_r
         raise
     make_durable(place.git_dir, ref)
     return Branch(name, point, changed=True, reopened=reopened)
-
-
-def _above(ref: str) -> list[str]:
-    """Return the refs beside which git takes none of this name."""
-    parts = ref.split("/")
-    return ["/".join(parts[:length]) for length in range(3, len(parts))]
 
 
 def _is_fork(git: Git, tip: str, point: Point) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.repo.git import Git
-from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, Entry, blobs
+from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, Entry, blobs, upwards
 from orchestrator.workspace import naming
 
 _TEXT = {REGULAR, EXECUTABLE}
@@ -44,11 +44,8 @@ class Places:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """Yield a path and the folders it is in, from the inside out, as a disk sees them to which case means nothing."""
-    folded = path.casefold()
-    while folded:
-        yield folded
-        folded = folded.rpartition("/")[0]
+    """Yield a path and the folders it is in, as a disk sees them to which case means nothing."""
+    return upwards(path.casefold())
 
 
 def overlay(git: Git, changes: Sequence[Change], tip: Mapping[str, Entry], scratch: Path) -> Overlay:

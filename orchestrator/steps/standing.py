@@ -25,7 +25,7 @@ SPECS = "specs/"
 CHECKPOINTS = "checkpoints/"
 
 _FILES = {REGULAR, EXECUTABLE}
-_OWN = {TODO: REGULAR, STATE: REGULAR, SPECS.rstrip("/"): FOLDER, CHECKPOINTS.rstrip("/"): FOLDER}
+_FOLDERS = (SPECS.rstrip("/"), CHECKPOINTS.rstrip("/"))
 _KINDS = {FOLDER: "a folder", SYMLINK: "a link", GITLINK: "a submodule"}
 
 
@@ -194,9 +194,11 @@ def refuse_misplaced(git: Git, commit: str) -> None:
     Raises:
         OrchestratorError: a document is committed as a folder or a link, or a folder of ours as something else.
     """
-    for path, entry in at(git, commit, [*_OWN]).items():
-        if (entry.mode == FOLDER) != (_OWN[path] == FOLDER) or entry.mode in {SYMLINK, GITLINK}:
-            raise _misplaced(path, entry.mode, "a folder" if _OWN[path] == FOLDER else "a file of its own")
+    for path, entry in at(git, commit, [TODO, STATE, *_FOLDERS]).items():
+        if path in _FOLDERS and entry.mode != FOLDER:
+            raise _misplaced(path, entry.mode, "a folder")
+        if path not in _FOLDERS and entry.mode not in _FILES:
+            raise _misplaced(path, entry.mode, "a file of its own")
 
 
 def _misplaced(path: str, mode: str, meant: str) -> OrchestratorError:

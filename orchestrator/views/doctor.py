@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.config import Config, load
 from orchestrator.errors import OrchestratorError
+from orchestrator.plaintext import listed
 from orchestrator.plan import PERSON
 from orchestrator.repo import heal, intent
 from orchestrator.repo.git import Git
@@ -139,7 +140,7 @@ def _paid(place: Place, git: Git, desk: Desk, known: Ledger) -> list[Finding]:
         return []
     last = stopped(Folders(place.root))
     why = f"the last run stopped: {last.why}" if last else "no run has gone on since"
-    tasks = f"{', '.join(list(late)[:_NAMED])}" + (f" and {len(late) - _NAMED} more" if len(late) > _NAMED else "")
+    tasks = listed([*late], _NAMED, between=", ")
     return [Finding(Severity.WARNING, f"finished and not landed: {tasks}", why, "orchestrator run")]
 
 

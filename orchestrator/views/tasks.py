@@ -6,14 +6,13 @@ from pathlib import Path
 
 from orchestrator import plan as planning
 from orchestrator.plan import Plan, Standing
-from orchestrator.repo.attempts import Fate, load
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import NOTHING, Gate, Ledger, ledger
 from orchestrator.repo.refs import resolve
 from orchestrator.steps import desk as desks
 from orchestrator.steps.claim import Claim, at_work, claims
-from orchestrator.steps.standing import counted, spec_path, stated_phase
-from orchestrator.views.work import leader
+from orchestrator.steps.standing import spec_path, stated_phase
+from orchestrator.views.work import leader, waiting_to_land
 from orchestrator.workspace import Folders
 
 MOST = 20
@@ -97,7 +96,7 @@ def board(root: Path, git: Git, phases: tuple[str, ...], lock: Path) -> Board:
     known = history(git)
     taken = {task: made for task, made in claims(git).items() if task in plan.tasks}
     standing = desk.standing(known)
-    waiting = _finished(git, known, plan) - frozenset(standing.done)
+    waiting = frozenset(waiting_to_land(git, known, standing.unsettled(plan)))
     running = at_work(Folders(root).worktrees) | set(taken)
     standing = replace(standing, running=frozenset(running), waiting=waiting)
     phase = planning.current_phase(plan, standing, stated_phase(desk.state, plan))
@@ -113,13 +112,6 @@ def is_led(root: Path, git: Git, phases: tuple[str, ...], lock: Path, task: str)
         return True
     standing = board(root, git, phases, lock).standing
     return task in standing.waiting or standing.settled(task)
-
-
-def _finished(git: Git, known: Ledger, plan: Plan) -> frozenset[str]:
-    """Return the tasks whose last attempt is finished and waits to be landed."""
-    attempts = load(git)
-    rows = {task: counted(attempts, known, task) for task in {attempt.task for attempt in attempts} & plan.tasks.keys()}
-    return frozenset(task for task, mine in rows.items() if mine and mine[-1].fate is Fate.FINISHED)
 
 
 def task_list(now: Board, *, everything: bool) -> TaskList:
