@@ -1,11 +1,13 @@
 """What a person has stays: what is staged, what has one of our names, what git was told not to look at."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from harness import Repo, appears
 from test_edits import while_running
+from test_verify_worktree import TAKES_ROOT, as_a_user
 
 
 def project(repo: Repo, command: str = 'for f; do echo new >> "$f"; done', *files: str, more: str = "") -> Repo:
@@ -114,6 +116,15 @@ def test_a_note_with_the_very_name_of_a_checkpoint_stays(repo: Repo) -> None:
     assert "the plan" in repo.read("checkpoints/0001-the-plan-checkpoint.md")
 
 
+def test_a_persons_folder_with_the_very_name_of_a_checkpoint_stays(repo: Repo) -> None:
+    project(repo)
+    repo.write("checkpoints/0001-the-plan.md/mine.txt", "mine\n")
+    repo.commit("a folder of notes")
+    repo.run("run")
+    assert repo.read("checkpoints/0001-the-plan.md/mine.txt") == "mine\n"
+    assert "checkpoints/0001-the-plan.md/mine.txt" in repo.git("ls-files")
+
+
 def test_notes_with_the_names_that_are_taken_instead_stay_too(repo: Repo) -> None:
     project(repo)
     for name in ("0002-a.md", "0002-a-checkpoint.md"):
@@ -122,6 +133,65 @@ def test_notes_with_the_names_that_are_taken_instead_stay_too(repo: Repo) -> Non
     repo.run("run")
     assert {repo.read(f"checkpoints/{name}") for name in ("0002-a.md", "0002-a-checkpoint.md")} == {"mine\n"}
     assert "# Checkpoint" in repo.read("checkpoints/0002-a-checkpoint-checkpoint.md")
+
+
+def test_a_link_among_the_specs_is_none_of_the_documents_that_are_put_back(repo: Repo) -> None:
+    project(repo)
+    repo.write("docs/design.md", "a design\n")
+    (repo.root / "specs/design.md").symlink_to("../docs/design.md")
+    repo.commit("a link")
+    repo.run("run")
+    repo.run("doctor", "--rebuild", code=None)
+    assert (repo.root / "specs/design.md").is_symlink()
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_link_that_stands_where_a_document_was_is_kept_aside(repo: Repo) -> None:
+    project(repo).run("run")
+    (repo.root / "specs/a.md").unlink()
+    (repo.root / "specs/a.md").symlink_to("my-own.md")
+    repo.run("doctor", "--rebuild", code=None)
+    assert [path.read_text() for path in repo.root.glob(".orchestrator/replaced/*/specs/a.md")] == [
+        "a link to my-own.md\n"
+    ]
+    assert "# Spec: a" in repo.read("specs/a.md")
+
+
+def test_a_conflict_that_is_not_settled_is_nobodys_work(repo: Repo) -> None:
+    project(repo).run("checkpoint", "-m", "the plan")
+    repo.write("a.txt", "stashed\n")
+    repo.git("stash")
+    repo.write("a.txt", "other\n")
+    repo.commit("another change")
+    with suppress(AssertionError):  # git says that it met a conflict
+        repo.git("stash", "pop")
+    said = repo.run("task", "done", "a", code=5)
+    assert "error: a.txt: the merge of a.txt is not finished" in said.err
+    repo.write("a.txt", "settled\n")
+    repo.git("add", "a.txt")
+    repo.run("task", "done", "a")
+    assert repo.git("show", "HEAD:a.txt") == "settled"
+
+
+@pytest.mark.parametrize("odd", [":(foo)z", ":!z", "-z", "~z"])
+def test_after_a_name_that_git_takes_for_more_ignored_files_stay_ignored(repo: Repo, odd: str) -> None:
+    project(repo, f"echo new > a.txt; echo secret > .env; echo n > '{odd}'; echo n > x.log", "**")
+    repo.write(".gitignore", ".env\n*.log\n")
+    repo.commit("rules")
+    repo.run("run")
+    landed = repo.git("ls-tree", "-r", "--name-only", "HEAD").split("\n")
+    assert odd in landed
+    assert not {".env", "x.log"}.intersection(landed)
+
+
+@TAKES_ROOT
+def test_rules_that_nobody_may_read_stop_no_run(repo: Repo) -> None:
+    work = "mkdir -p out/x; echo new > out/x/a.txt; echo z > out/x/.gitignore; chmod 000 out/x/.gitignore"
+    project(repo, work, "out/")
+    repo.write(".gitignore", "out/*\n*.log\n")
+    repo.commit("rules")
+    assert as_a_user(repo, "run").code == 0
+    assert repo.landed() == ["a"]
 
 
 @pytest.mark.parametrize("named", ["app/[id]/page.tsx", "app/[id]/"])

@@ -103,6 +103,12 @@ def test_a_bad_outline_is_refused_with_why(answer: dict[str, object], why: str) 
     assert any(why in said for said in found), found
 
 
+def test_an_id_whose_spec_would_stand_where_a_persons_document_is_is_taken() -> None:
+    known = Known(FILES, specs=frozenset({"specs/add.md", "specs/tax-notes.md"}))
+    found = wrong(outline(task("add", "shop/add.py"), task("tax", "shop/tax.py")), known)
+    assert found == ["specs/add.md is there already, and no task's: add needs another id"]
+
+
 def test_an_id_that_has_landed_and_left_the_plan_is_taken() -> None:
     known = replace(continued(), ever={"old", "first"})
     assert wrong(outline(task("first", "docs/a.md")), known) == [

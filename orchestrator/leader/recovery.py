@@ -51,6 +51,11 @@ def recover(project: Project, seen: Seen | None = None) -> Findings:
     drop_unfit(project)
     trial.clear(project)
     project.worktrees.sweep()
+    left = [str(path.relative_to(project.place.root)) for path in project.worktrees.undeletable()]
+    if left:
+        found.notes.append(
+            f"files of another user are left of worktrees; to be rid of them: sudo rm -rf {' '.join(left)}"
+        )
     _say(project, found)
     return found
 

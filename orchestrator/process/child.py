@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
+from orchestrator.process.environ import enclosed
 from orchestrator.process.live import Run, live
 from orchestrator.process.pump import Pump
 from orchestrator.process.streams import Stream
@@ -109,7 +110,7 @@ def run(  # noqa: PLR0913  # one door: each argument is one thing the caller mus
     Args:
         argv: the command and its arguments; never goes through a shell.
         cwd: where it runs.
-        env: its whole environment, to which ORCHESTRATOR_TOKEN is added.
+        env: its whole environment, to which ORCHESTRATOR_TOKEN is added, and where git stops to look for a repository.
         limits: seconds and bytes.
         token: marks every process of the tree; unique among the runs that are going.
         cancel: looked at ten times a second.
@@ -154,7 +155,8 @@ def _stream(
 
 def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], token: str, fed: bool) -> Run:
     try:
-        return live.start(argv, cwd=cwd, env=env, token=token, stdin=subprocess.PIPE if fed else subprocess.DEVNULL)
+        stdin = subprocess.PIPE if fed else subprocess.DEVNULL
+        return live.start(argv, cwd=cwd, env=enclosed(env, cwd), token=token, stdin=stdin)
     except OSError as error:
         raise _refusal(argv[0], cwd, error) from error
 

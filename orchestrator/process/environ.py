@@ -22,6 +22,14 @@ def environment(base: Mapping[str, str], passed: Sequence[str], extra: Mapping[s
     return {"TERM": "dumb", **chosen, **extra}
 
 
+def enclosed(env: Mapping[str, str], worktree: Path) -> dict[str, str]:
+    """Return `env` for a command in `worktree`: a git there whose `.git` is gone finds no repository above it.
+
+    Worktrees are below a person's checkout, and a `git reset --hard` would be one of that.
+    """
+    return {**env, "GIT_CEILING_DIRECTORIES": str(worktree.parent)}
+
+
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
 

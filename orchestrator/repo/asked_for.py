@@ -1,5 +1,6 @@
 """What a spec asks for although git ignores it: all in a folder of its own, but for what another rule is about."""
 
+import os
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -85,7 +86,7 @@ def _is_about_all(source: str, rule: str, folder: str) -> bool:
 
 def _copy_rules(worktree: Path, copies: Path, name: str, without: Collection[tuple[str, int]]) -> None:
     path = worktree / name
-    if path.is_file() and not path.is_symlink():
+    if path.is_file() and not path.is_symlink() and os.access(path, os.R_OK):  # git reads no others either
         lines = path.read_bytes().split(b"\n")
         kept = [b"" if (name, number) in without else line for number, line in enumerate(lines, 1)]
         (copies / name).parent.mkdir(parents=True, exist_ok=True)

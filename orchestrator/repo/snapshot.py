@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _SMALL = 1 << 20  # bytes of an attempt's changed files that we read ourselves
 _LONGEST = 1_000  # characters of a new path, of up to four bytes each: other checkouts stand deeper than this worktree
 _REACH = 4_000  # bytes of a path with the worktree's own: systems take 4,096
 _TOO_LONG = "a path too long to work with"
+_CLOSED = "it belongs to another user, who lets nobody read it"
 _BROKEN = "a file name with a line break"
 _SHOWN = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -81,7 +83,12 @@ def look(worktree: Path) -> Sight:
     pending = [""]
     while pending:
         folder = pending.pop()
-        for item in _listed(worktree / folder):
+        try:
+            listed = _listed(worktree / folder)
+        except PermissionError:
+            oddities[folder] = _CLOSED
+            continue
+        for item in listed:
             path = f"{folder}/{item.name}" if folder else item.name
             if path == ".git":
                 continue
@@ -112,6 +119,14 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
     except PermissionError:
         folder.chmod(stat.S_IRWXU)
         return list(os.scandir(folder))
+
+
+def _is_open(path: Path) -> bool:
+    """Whether a file can be read, opened up where its agent closed it."""
+    if not os.access(path, os.R_OK):
+        with suppress(PermissionError):
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    return os.access(path, os.R_OK)
 
 
 def marks(sight: Sight) -> dict[str, Mark]:
@@ -179,7 +194,8 @@ def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all 
     ]
     unfit |= {change.path: _BROKEN for change in changes if "\n" in change.path}
     changes = [change for change in changes if change.path not in unfit]
-    lost = [path for path in gone if path in before and before[path].mode != GITLINK]
+    closed = tuple(f"{path}/" for path, why in sight.oddities.items() if why == _CLOSED)
+    lost = [path for path in gone if path in before and before[path].mode != GITLINK and not path.startswith(closed)]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
     odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
     passed_over = ignored(inside, [place_of(path) for path in odd])
@@ -211,8 +227,11 @@ def _contents(
     found = {}
     for path in files:
         folder, name = os.path.split(path)
-        with beneath(worktree, folder) as inside:
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inside)
+        try:
+            with beneath(worktree, folder) as inside:
+                handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inside)
+        except PermissionError:
+            return {}
         with os.fdopen(handle, "rb") as file:
             found[path] = file.read()
     return found
@@ -257,14 +276,13 @@ def _hashed(
 def _stored(
     inside: Git, worktree: Path, paths: list[str], before: Mapping[str, Entry]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    for path in paths:
-        if not os.access(worktree / path, os.R_OK):
-            (worktree / path).chmod(stat.S_IRUSR | stat.S_IWUSR)
+    closed = {path: _CLOSED for path in paths if not _is_open(worktree / path)}
+    paths = [path for path in paths if path not in closed]
     try:
-        return dict(zip(paths, blob_ids(inside, paths, before), strict=True)), {}
+        return dict(zip(paths, blob_ids(inside, paths, before), strict=True)), closed
     except GitError:
         pass
-    blobs, refused = {}, {}
+    blobs, refused = {}, closed
     for path in paths:
         try:
             blobs[path] = blob_ids(inside, [path], before)[0]

@@ -280,5 +280,10 @@ def ignored(git: Git, paths: list[str]) -> set[str]:
     """Return those of `paths` that git's ignore rules cover."""
     if not paths:
         return set()
-    done = git.attempt("check-ignore", "-z", "--no-index", "--stdin", stdin=joined(paths))
-    return set(split_records(done.stdout))
+    asking = ("check-ignore", "-z", "--no-index", "--stdin")
+    named = {f"./{path}" if path.startswith(":") else path: path for path in paths}  # `:(foo)z` is a name, too
+    done = git.attempt(*asking, stdin=joined([*named]))
+    if done.returncode in {0, 1}:
+        return {named[said] for said in split_records(done.stdout)}
+    # git ends at a path that it will not judge; those after it are judged all the same.
+    return {path for said, path in named.items() if git.attempt(*asking, stdin=joined([said])).returncode == 0}

@@ -27,7 +27,9 @@ _SPARSELY = (
     *("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"),
     *("-c", "sparse.expectFilesOutsideOfPatterns=true"),
 )
+_OWN_INDEX = "orchestrator-index"  # beside git's own, where only who asks for it comes
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt ends in a dash and one
+_LEFT = "undeletable_"  # followed by a number, too
 _DEPTH = 2  # folders below the repository's top in which worktrees are
 _TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
 _DEEP = 100
@@ -156,6 +158,14 @@ class Worktrees:
         self._fill(path, self._admin(name), commit, hidden)
         return path
 
+    def add_for_checks(self, name: str, commit: str) -> Path:
+        """Make the worktree `name` at `commit` for code that is not believed; `checkout` makes it good again."""
+        path = self.add(name, commit)
+        admin = self._admin(name)
+        with naming(admin):
+            shutil.copy2(admin / "index", admin / _OWN_INDEX)
+        return path
+
     def _made(self, path: Path, commit: str) -> None:
         # Locked, or a person's own `git worktree prune` takes git's record of one that is just being given its name.
         how = ("--quiet", "--force", "--no-checkout", "--detach", "--lock")
@@ -205,15 +215,25 @@ class Worktrees:
     def checkout(self, name: str, commit: str, *, keep_ignored: bool) -> None:
         """Make the worktree `name` hold exactly `commit`, whatever code ran in it before.
 
+        That code could tell git's index not to look at some files, or break it: this has an index of its own.
+
         Raises:
             GitError: git could not, for example because the disk is full.
         """
-        admin = self._admin(name)
+        path, admin = self.home / name, self._admin(name)
+        own = admin / _OWN_INDEX
         with naming(admin):
             write_whole(admin / "HEAD", f"{commit}\n".encode())
-        inside = self._at(self.home / name, admin)
+            for leftover in (admin / "index", admin / "index.lock", admin / f"{_OWN_INDEX}.lock"):
+                _vanish(leftover)
+        if not is_pointer(path / ".git", self.pointer(name)):
+            _vanish(path / ".git")
+            write_whole(path / ".git", self.pointer(name))
+        inside = self._at(path, admin).within(GIT_INDEX_FILE=str(own))
         inside.read_tree("--reset", "-u", commit, settings=_FLEETING)
         inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
+        with naming(admin):
+            shutil.copy2(own, admin / "index")
 
     def sweep(self) -> int:
         """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""
@@ -247,13 +267,27 @@ class Worktrees:
         """Whether a worktree at `target` is one of these, here or where the repository was before."""
         return target.parts[-_DEPTH - 1 : -1] == self.home.parts[-_DEPTH:]
 
+    def _left(self) -> Iterator[Path]:
+        return (self.home / f"{_LEFT}{number}" for number in itertools.count(1))
+
     def _admins(self) -> list[Path]:
         folder = self.place.git_dir / "worktrees"
         return sorted(folder.iterdir()) if folder.is_dir() else []
 
+    def undeletable(self) -> list[Path]:
+        """Return what is left of worktrees with files of another user, as a container leaves them, tried once more."""
+        left = [self.home / name for name in self.names() if name.startswith(_LEFT)]
+        for path in left:
+            with suppress(PermissionError):
+                remove_tree(path)
+        return [path for path in left if path.exists()]
+
     def _remove(self, path: Path) -> None:
         records = [entry for entry in self._admins() if _points_at(entry, path)]
-        remove_tree(path)
+        try:
+            remove_tree(path)
+        except PermissionError:
+            path.rename(next(free for free in self._left() if not free.exists()))
         for entry in records:
             _forget(entry)
 
@@ -295,6 +329,19 @@ def _target(admin: Path) -> Path | None:
 
 def _points_at(admin: Path, path: Path) -> bool:
     return _target(admin) == path
+
+
+def is_pointer(path: Path, expected: bytes) -> bool:
+    """Whether `path` is a worktree's `.git` file as it must be."""
+    return path.is_file() and not path.is_symlink() and path.read_bytes() == expected
+
+
+def _vanish(path: Path) -> None:
+    """Delete whatever is at `path`, if anything is."""
+    if path.is_dir() and not path.is_symlink():
+        remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_tree(path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.process import enclosed
 from orchestrator.sandbox.confine import confine
 from orchestrator.sandbox.environ import environment
 from orchestrator.sandbox.ground import Ground, guarded, survey
@@ -56,4 +57,4 @@ class Confinement:
     def argv(self, argv: Sequence[str], worktree: Path) -> list[str]:
         """Return the argv that runs `argv`, confined, in a worktree that is given by its real name."""
         level, guards = self.chosen.level, guarded(worktree)
-        return confine(argv, worktree, level, env=self.env, ground=self.ground, guarded=guards)
+        return confine(argv, worktree, level, env=enclosed(self.env, worktree), ground=self.ground, guarded=guards)

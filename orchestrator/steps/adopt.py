@@ -1,13 +1,13 @@
 """Adopting: a person's or outside agent's own uncommitted work, landed as an attempt like any other."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orchestrator import policy
 from orchestrator.documents.todo import Task
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.plaintext import one_line
+from orchestrator.plaintext import listed, one_line
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.git import Git
 from orchestrator.steps import claim
@@ -62,6 +62,7 @@ def adopt(project: Project, task: str, who: str, told: str, *, unchanged: bool =
     patterns = [file.path for file in now.plan.specs[task].files]
     paths = uncommitted(project.git, {path for path in patterns if not policy.is_glob(path)})
     inside = [path for path in paths if policy.covers(patterns, path)]
+    _refuse_unmerged(project.git, inside)
     changes = as_changes(project.git, project.place.root, base, inside)
     if not changes and not unchanged:
         raise OrchestratorError(
@@ -101,6 +102,18 @@ def _refuse_unlandable(git: Git, now: Situation, task: str) -> None:
             f"{task} was dropped",
             where=f"TODO.md:{now.plan.tasks[task].line}",
             hint="write `- [ ]` in that line to take it back into the plan",
+            code=Exit.PRECONDITION,
+        )
+
+
+def _refuse_unmerged(git: Git, paths: Collection[str]) -> None:
+    """Refuse files that stand as a merge left them: a `git stash pop` that met a conflict leaves no other sign."""
+    torn = sorted({record.split("\t", 1)[1] for record in git.records("ls-files", "-u", "-z")}.intersection(paths))
+    if torn:
+        raise OrchestratorError(
+            f"the merge of {listed(torn, between=', ')} is not finished",
+            where=torn[0],
+            hint="settle the conflict, `git add` the files, then: orchestrator task done",
             code=Exit.PRECONDITION,
         )
 

@@ -20,7 +20,7 @@ from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.guard import describe
 from orchestrator.repo.slots import Hidden
 from orchestrator.repo.snapshot import Mark, footing, look, take
-from orchestrator.repo.worktrees import UnwantedError, remove_tree
+from orchestrator.repo.worktrees import UnwantedError, is_pointer, remove_tree
 from orchestrator.steps import claim
 from orchestrator.steps.answers import ENDED, noted, read_answer, write_answer
 from orchestrator.steps.named import named_files
@@ -277,7 +277,7 @@ def _recorded(
     scratch = project.folders.scratch
     taken = take(git, git_dir, worktree, attempt.base, ground.known, ground.named, ground.hidden, scratch)
     oddities = {**taken.oddities, **tampered}
-    if _pointer(worktree) != project.worktrees.pointer(name):
+    if not is_pointer(worktree / ".git", project.worktrees.pointer(name)):
         oddities[".git"] = "the worktree's git pointer was changed"
     if oddities and attempt.failure is None:
         attempt = replace(attempt, fate=Fate.REJECTED, failure=Failure.SCOPE, detail=describe(oddities))
@@ -297,11 +297,6 @@ def _failed(attempt: Attempt, failure: Failure, why: str) -> Attempt:
 
 def _is_byproduct(path: str, old_blob: str) -> bool:
     return not old_blob and not policy.BYPRODUCTS.isdisjoint(PurePosixPath(path).parts)
-
-
-def _pointer(worktree: Path) -> bytes:
-    pointer = worktree / ".git"
-    return pointer.read_bytes() if pointer.is_file() and not pointer.is_symlink() else b"?"
 
 
 def _own_commits(project: Project, attempt: Attempt) -> tuple[str, ...]:

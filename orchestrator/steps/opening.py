@@ -8,7 +8,7 @@ from orchestrator import render
 from orchestrator.clock import stamp
 from orchestrator.documents.state import State
 from orchestrator.repo.git import Git
-from orchestrator.repo.trees import blobs, entries
+from orchestrator.repo.trees import blobs, entries, upwards
 from orchestrator.steps.chapter import Chapter
 from orchestrator.steps.issues import blocked
 from orchestrator.steps.project import Project
@@ -54,7 +54,7 @@ def _shelf(git: Git, commit: str) -> tuple[tuple[str, ...], frozenset[str], int]
     kinds = dict(zip(listed, _kinds(git, [found[path].blob for path in listed]), strict=True))
     written = tuple(path for path in listed if kinds[path] == checkpoint_number(path))
     last = max((checkpoint_number(path) for path in listed if kinds[path] is not None), default=0)
-    return written, frozenset(found).difference(written), last
+    return written, frozenset(up for path in found for up in upwards(path)).difference(written), last
 
 
 def _kinds(git: Git, ids: Sequence[str]) -> list[int | None]:

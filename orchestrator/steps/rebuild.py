@@ -1,5 +1,6 @@
 """Rebuilding: the documents brought back from git alone; whatever stood in their place is kept aside."""
 
+import os
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from orchestrator import policy
 from orchestrator.documents.todo import Mark, Todo
 from orchestrator.repo.history import ledger
-from orchestrator.repo.trees import Entry, checked_out, entries
+from orchestrator.repo.trees import EXECUTABLE, REGULAR, Entry, checked_out, entries
 from orchestrator.steps.dirt import DOCUMENTS
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
@@ -59,8 +60,9 @@ def _fresh(folder: Path, name: str) -> Path:
 def _here(root: Path, path: str) -> bytes | None:
     target = root / path
     if target.is_symlink():
+        led = b"a link to %s\n" % os.fsencode(target.readlink())
         target.unlink()
-        return None
+        return led
     return read_own(root, path)
 
 
@@ -78,7 +80,8 @@ def _wanted(project: Project, tip: str) -> dict[str, bytes]:
 
 def _documents(project: Project, commit: str) -> dict[str, Entry]:
     found = entries(project.git, commit, [name.rstrip("/") for name in DOCUMENTS])
-    return {path: entry for path, entry in found.items() if path.endswith(".md")}
+    plain = {REGULAR, EXECUTABLE}  # a person's link, or submodule, is none
+    return {path: entry for path, entry in found.items() if path.endswith(".md") and entry.mode in plain}
 
 
 def _before_deletion(project: Project, tip: str, group: str) -> dict[str, Entry]:

@@ -91,7 +91,7 @@ def trial(project: Project, commit: str, policy: Policy, cancel: threading.Event
     linked = [(project.place.root / name).resolve() for name in project.config.link]
     confined = Confinement.find(project.env, (), policy, project.place.git_dir, linked)
     project.guard.start()
-    path = project.worktrees.add(NAME, commit)
+    path = project.worktrees.add_for_checks(NAME, commit)
     try:
         prepare(project, path, cancel)
         yield Trial(project, commit, path.resolve(), confined, cancel)

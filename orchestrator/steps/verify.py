@@ -10,7 +10,7 @@ from orchestrator import policy, process
 from orchestrator.config import Config
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import one_line
-from orchestrator.repo.git import Git
+from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.trees import differences
@@ -117,18 +117,31 @@ def shell(
 
 def _worktree(project: Project, commit: str, cancel: threading.Event) -> Path:
     path = project.folders.worktrees / NAME
-    new = project.worktrees.admin(NAME) is None or not path.is_dir() or not _is_set_up(project)
-    if new:
-        project.worktrees.add(NAME, commit)
+    there = project.worktrees.admin(NAME) is not None and path.is_dir() and _is_set_up(project)
+    if not there or not _brought_back(project, commit):
         _setup_mark(project).unlink(missing_ok=True)
+        project.worktrees.add_for_checks(NAME, commit)
         prepare(project, path, cancel)
         if not cancel.is_set():
             write_durably(_setup_mark(project), _setup(project))
-    if not new or project.config.setup:  # else no code ran in it since it was made
-        kept = bool(project.config.setup or project.config.copy or project.config.link)
-        project.worktrees.checkout(NAME, commit, keep_ignored=kept)
+        if project.config.setup:  # else no code ran in it yet
+            _bring_back(project, commit)
     furnish(project, path)
     return path
+
+
+def _brought_back(project: Project, commit: str) -> bool:
+    """Bring the worktree to `commit`; False where code that ran there left what git cannot delete or write over."""
+    try:
+        _bring_back(project, commit)
+    except (GitError, PermissionError):
+        return False
+    return True
+
+
+def _bring_back(project: Project, commit: str) -> None:
+    config = project.config
+    project.worktrees.checkout(NAME, commit, keep_ignored=bool(config.setup or config.copy or config.link))
 
 
 def drop_unfit(project: Project) -> None:

@@ -29,6 +29,7 @@ class Known:
         open: the tasks that are neither landed nor dropped, in order.
         remarks: what else is to be known of some of these.
         ever: every task that has landed, those that have left the plan included.
+        specs: what stands in the folder of specs, a person's own documents included.
     """
 
     files: frozenset[str]
@@ -39,6 +40,7 @@ class Known:
     open: tuple[str, ...] = ()
     remarks: Mapping[str, str] = field(default_factory=dict)
     ever: Container[str] = field(default=(), compare=False)
+    specs: frozenset[str] = frozenset()
 
     def phases_with(self, named: Sequence[str]) -> tuple[str, ...]:
         """Return the phases of a plan whose tasks belong to the `named` ones."""

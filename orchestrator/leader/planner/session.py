@@ -17,12 +17,12 @@ from orchestrator.leader.recovery import recover
 from orchestrator.plaintext import one_line
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.history import REJECTED, WAITS, Gate, walk
-from orchestrator.repo.trees import entries, tree_of
+from orchestrator.repo.trees import Entry, entries, tree_of
 from orchestrator.sandbox import Policy
 from orchestrator.steps.claim import claims
 from orchestrator.steps.planned import Decision, write_plan
 from orchestrator.steps.project import Project
-from orchestrator.steps.standing import TODO, Library, Situation, situation
+from orchestrator.steps.standing import SPECS, TODO, Library, Situation, situation
 from orchestrator.steps.take_in import adopt_ticks, take_in
 from orchestrator.steps.trial import trial
 
@@ -127,8 +127,8 @@ def put_down(project: Project, drawn: Drawn, *, gate: bool, running: Sequence[st
 
 def _fitted(project: Project, base: str, drawn: Drawn) -> Drawn | None:
     """Return the plan for what is known at `base`, without the tasks it drops that are not open any more."""
-    there = repository(project.git, entries(project.git, base))
-    known = _known(project, there, _now(project, base))
+    tree = entries(project.git, base)
+    known = _known(project, tree, _now(project, base))
     if known == drawn.matter.known:
         return drawn
     outline, specs = drawn.draft.outline, drawn.draft.specs
@@ -156,8 +156,9 @@ def _draft(
     goal: str,
     cancel: threading.Event,
 ) -> Drawn:
-    there = repository(project.git, entries(project.git, base))
-    matter = _matter(project, there, now, goal)
+    tree = entries(project.git, base)
+    there = repository(project.git, tree)
+    matter = _matter(project, there, _known(project, tree, now), now, goal)
     facts = (tree_of(project.git, base), asdict(agent), project.config.verify, project.config.reading, matter.refused)
     kept = Memory.of(project.folders, goal, *facts)
     with trial(project, base, Policy(agent.sandbox), cancel) as tried:
@@ -182,22 +183,23 @@ def _telling(project: Project) -> Callable[[str], None]:
     return lambda step: project.say("plan.asking", step=step)
 
 
-def _matter(project: Project, there: Repository, now: Situation | None, goal: str) -> Matter:
+def _matter(project: Project, there: Repository, known: Known, now: Situation | None, goal: str) -> Matter:
     config = project.config
     gate = now.ledger.gate if now else None
     return Matter(
         goal=goal,
         sight=there.look(goal, config.reading),
-        known=_known(project, there, now),
+        known=known,
         verify=config.verify,
         refused=gate.why if gate and gate.verdict == REJECTED else "",
     )
 
 
-def _known(project: Project, there: Repository, now: Situation | None) -> Known:
-    files, phases = frozenset(there.paths()), project.config.phases
+def _known(project: Project, tree: dict[str, Entry], now: Situation | None) -> Known:
+    files, phases = frozenset(repository(project.git, tree).files), project.config.phases
+    specs = frozenset(path for path in tree if path.startswith(SPECS))
     if now is None:
-        return Known(files, phases)
+        return Known(files, phases, specs=specs)
     fixed = now.plan.phases if now.plan.tasks or now.state else phases
     dead = dict.fromkeys(now.standing().dead, "a dead letter: its attempts are spent")
     taken = {task: f"claimed by {claim.who}" for task, claim in claims(project.git).items()}
@@ -210,6 +212,7 @@ def _known(project: Project, there: Repository, now: Situation | None) -> Known:
         open=tuple(now.unsettled),
         remarks={**dead, **taken},
         ever=now.ledger.landed,
+        specs=specs,
     )
 
 
