@@ -57,6 +57,23 @@ def test_what_is_staged_stays_where_the_file_is_what_lands(repo: Repo) -> None:
     assert repo.landed() == ["a"]
 
 
+def test_what_is_staged_after_a_landing_was_cut_short_stays(repo: Repo) -> None:
+    project(repo, "echo agent > a.txt").run("checkpoint", "-m", "the plan")
+    path = repo.env["PATH"]
+    repo.once_before_git("read-tree -m -u", "kill -9 $PPID; sleep 1")
+    repo.run("run", code=None)
+    repo.env["PATH"] = path
+    (repo.root / ".git/index.lock").unlink()  # as git advises
+    repo.write("a.txt", "precious\n")
+    repo.git("add", "a.txt")
+    repo.write("a.txt", "old\n")
+    assert "in the way: a.txt" in repo.run("run", code=5).err
+    assert repo.git("show", ":a.txt") == "precious"
+    repo.git("add", "a.txt")
+    repo.run("run")
+    assert repo.landed() == ["a"]
+
+
 def test_a_staged_mode_stays(repo: Repo) -> None:
     project(repo)
     repo.git("update-index", "--chmod=+x", "a.txt")

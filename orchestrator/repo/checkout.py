@@ -292,7 +292,7 @@ class Checkout:
         whole = {path for commit in (old, new) for path in same_as(self.git, self.place.root, commit, paths)}
         mine = [change for change in changes if change.path in whole or self._is_ours(change, theirs)]
         if changes:
-            self._rewrite(tip, [change.path for change in changes], [change.path for change in mine])
+            self._rewrite(tip, changes, [change.path for change in mine])
         make_durable(self.place.git_dir, self.branch)
         self._forget()
         return f"a landing was cut short: the checkout now shows {tip[:10]} ({len(mine)} files settled)"
@@ -339,8 +339,9 @@ class Checkout:
         """Return `blob` as git would write it at `path`: line endings and filters applied."""
         return self.git.run("cat-file", "--filters", f"--path={path}", blob)
 
-    def _rewrite(self, tip: str, paths: Sequence[str], mine: Sequence[str]) -> None:
-        private = self._private_index()
+    def _rewrite(self, tip: str, changes: Sequence[Change], mine: Sequence[str]) -> None:
+        private, paths = self._private_index(), [change.path for change in changes]
+        staged = _staged_since(private, changes)
         there = entries(self.git, tip, paths)
         gone = [path for path in paths if path not in there]
         private.run("update-index", "-z", "--force-remove", "--stdin", stdin=joined(gone))
@@ -356,9 +357,25 @@ class Checkout:
             if not (self.place.root / path).is_symlink():
                 sync(self.place.root / path)
         sync_folders_of(self.place.root, [*ours, *gone])
+        private.run("update-index", "-z", "--index-info", stdin=joined(staged))
         private.attempt("update-index", "-q", "--refresh")
         sync(self._index)
         self._index.replace(self.place.git_dir / "index")
+
+
+def _staged_since(private: Git, changes: Sequence[Change]) -> list[str]:
+    """Return, as git lists them, the paths that the index has neither as before `changes` nor as after them.
+
+    No advance leaves those: since it was cut short, a person staged them.
+    """
+    ours = {change.path: {change.old.blob, change.blob} for change in changes}
+    listed = private.records("ls-files", "--stage", "-z")
+    found = (record.partition("\t") for record in listed)
+    return [
+        f"{facts}\t{path}"
+        for facts, _, path in found
+        if path in ours and facts.endswith(" 0") and facts.split(" ")[1] not in ours[path]
+    ]
 
 
 def _copy_index(source: Path, target: Path) -> None:
