@@ -104,9 +104,12 @@ def test_a_bad_outline_is_refused_with_why(answer: dict[str, object], why: str) 
 
 
 def test_an_id_whose_spec_would_stand_where_a_persons_document_is_is_taken() -> None:
-    known = Known(FILES, specs=frozenset({"specs/add.md", "specs/tax-notes.md"}))
-    found = wrong(outline(task("add", "shop/add.py"), task("tax", "shop/tax.py")), known)
-    assert found == ["specs/add.md is there already, and no task's: add needs another id"]
+    known = Known(FILES, specs=frozenset({"specs", "specs/add.md", "specs/tax-notes.md", "specs/bill.result.md"}))
+    tasks = task("add", "shop/add.py"), task("tax", "shop/tax.py"), task("bill", "docs/a.md")
+    assert wrong(outline(*tasks), known) == [
+        "specs/add.md is there already, and no task's: add needs another id",
+        "specs/bill.result.md is there already, and no task's: bill needs another id",
+    ]
 
 
 def test_an_id_that_has_landed_and_left_the_plan_is_taken() -> None:

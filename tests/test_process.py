@@ -126,7 +126,7 @@ class TestLimits:
         script = "for i in 1 2 3 4; do echo $i; sleep 0.25; done"
         body = f"""
             limits = Limits({limits.total}, {limits.idle})
-            ended = run(["sh", "-c", {script!r}], cwd=".", env=dict(os.environ), limits=limits, token="t",
+            ended = run(["sh", "-c", {script!r}], cwd=Path("."), env=dict(os.environ), limits=limits, token="t",
                         cancel=threading.Event())
             print(ended.cause.name, ended.code, flush=True)
         """

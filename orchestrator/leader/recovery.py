@@ -10,7 +10,7 @@ from orchestrator.leader.docket import Docket
 from orchestrator.process import reap
 from orchestrator.repo import heal
 from orchestrator.repo.attempts import Attempt
-from orchestrator.repo.worktrees import remove_tree
+from orchestrator.repo.removal import remove_tree
 from orchestrator.steps import dispatch, trial
 from orchestrator.steps.looking import Seen
 from orchestrator.steps.project import Project

@@ -7,7 +7,7 @@ from orchestrator.config import Config
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import GitError
 from orchestrator.repo.packing import tidy
-from orchestrator.repo.worktrees import remove_tree
+from orchestrator.repo.removal import remove_tree
 from orchestrator.steps.project import Project
 
 

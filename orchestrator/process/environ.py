@@ -25,7 +25,8 @@ def environment(base: Mapping[str, str], passed: Sequence[str], extra: Mapping[s
 def enclosed(env: Mapping[str, str], worktree: Path) -> dict[str, str]:
     """Return `env` for a command in `worktree`: a git there whose `.git` is gone finds no repository above it.
 
-    Worktrees are below a person's checkout, and a `git reset --hard` would be one of that.
+    Worktrees are below a person's checkout, and a `git reset --hard` would be one of that. git splits what it is given
+    at colons: below a path with one it is not kept.
     """
     return {**env, "GIT_CEILING_DIRECTORIES": str(worktree.parent)}
 

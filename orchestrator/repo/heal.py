@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.repo.locate import Place
 from orchestrator.repo.packs import KEEP
-from orchestrator.repo.worktrees import remove_tree
+from orchestrator.repo.removal import remove_tree
 
 # What we write, or a version before did; a person's own says something else.
 _OUR_KEEPS = (KEEP, b"fast-import\n")

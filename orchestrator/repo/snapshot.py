@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.policy import covers
+from orchestrator.policy import covers, fixed, is_glob
 from orchestrator.repo.asked_for import asked_for, odd_asked_for, place_of
 from orchestrator.repo.conversion import as_they_are
 from orchestrator.repo.git import Git, GitError
@@ -114,11 +114,9 @@ def _shortened(path: str) -> str:
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
     """Return what is in `folder`; one that the agent closed to its owner is opened again."""
-    try:
-        return list(os.scandir(folder))
-    except PermissionError:
+    if not os.access(folder, os.R_OK | os.X_OK):
         folder.chmod(stat.S_IRWXU)
-        return list(os.scandir(folder))
+    return list(os.scandir(folder))
 
 
 def _is_open(path: Path) -> bool:
@@ -194,15 +192,24 @@ def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all 
     ]
     unfit |= {change.path: _BROKEN for change in changes if "\n" in change.path}
     changes = [change for change in changes if change.path not in unfit]
-    closed = tuple(f"{path}/" for path, why in sight.oddities.items() if why == _CLOSED)
-    lost = [path for path in gone if path in before and before[path].mode != GITLINK and not path.startswith(closed)]
+    closed = {path for path, why in sight.oddities.items() if why == _CLOSED}
+    hidden_from_us = tuple(f"{path}/" for path in closed)
+    lost = [path for path in gone if path in before and before[path].mode != GITLINK]
+    lost = [path for path in lost if not path.startswith(hidden_from_us)]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
     odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
     passed_over = ignored(inside, [place_of(path) for path in odd])
     asked = odd_asked_for(inside, odd, named) if passed_over else set()
-    odd = {path: why for path, why in odd.items() if place_of(path) not in passed_over or path in asked}
+    missed = {path for path in odd if path in closed and _is_wanted_in(path, named, before)}
+    odd = {path: why for path, why in odd.items() if place_of(path) not in passed_over or path in asked | missed}
     oddities = {**odd, **{_shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
+
+
+def _is_wanted_in(folder: str, named: Collection[str], before: Collection[str]) -> bool:
+    """Whether something in `folder` is wanted: the base has it, or a spec asks for what is in there by name."""
+    asked = (fixed(name) if is_glob(name) else name for name in named)
+    return any(f"{path}/".startswith(f"{folder}/") for path in (*before, *asked))
 
 
 def _unfit(path: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.refs import OURS, ZERO, Move, move
-from orchestrator.repo.worktrees import remove_tree
+from orchestrator.repo.removal import remove_tree
 
 _LOST = f"{OURS}/lost"
 

@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 import shutil
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
+from orchestrator.repo.removal import remove_tree, vanish
 from orchestrator.repo.slots import NOTHING, Hidden, Slot, bring, clean, fresh
 from orchestrator.repo.snapshot import Sight
 from orchestrator.repo.trees import differences
@@ -27,12 +27,13 @@ _SPARSELY = (
     *("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"),
     *("-c", "sparse.expectFilesOutsideOfPatterns=true"),
 )
-_OWN_INDEX = "orchestrator-index"  # beside git's own, where only who asks for it comes
+_BELIEVED = "orchestrator"  # in git's own folder of a worktree, where only who asks for it comes
+_PARTS = ("index", "config.worktree", "info")
+_STAY = {"gitdir", "commondir", "locked", "modules", _BELIEVED}  # of git's own; `modules` are what setup cloned
 _SPARE = "spare_"  # followed by a number; the worktree of an attempt ends in a dash and one
 _LEFT = "undeletable_"  # followed by a number, too
 _DEPTH = 2  # folders below the repository's top in which worktrees are
 _TRIES = 3  # a person's own `git worktree add`, `prune` or gc at that very moment makes git fail
-_DEEP = 100
 _NAME = re.compile(r"[0-9a-f]{40,64}|ref: refs/[\w./-]+")
 
 
@@ -140,7 +141,7 @@ class Worktrees:
                 slot.close()
             self._spare.clear()
             for name in self.names():
-                if name.startswith(_SPARE) and name.removeprefix(_SPARE).isdecimal():
+                if _is_numbered(name, _SPARE):
                     self._remove(self.home / name)
 
     def add(self, name: str, commit: str, hidden: Hidden = NOTHING, wanted: Callable[[], bool] = lambda: True) -> Path:
@@ -158,13 +159,18 @@ class Worktrees:
         self._fill(path, self._admin(name), commit, hidden)
         return path
 
-    def add_for_checks(self, name: str, commit: str) -> Path:
-        """Make the worktree `name` at `commit` for code that is not believed; `checkout` makes it good again."""
-        path = self.add(name, commit)
+    def believe(self, name: str) -> None:
+        """Keep what git has noted of the worktree `name`: `checkout` goes back to it, whatever runs there from now."""
         admin = self._admin(name)
-        with naming(admin):
-            shutil.copy2(admin / "index", admin / _OWN_INDEX)
-        return path
+        own = admin / _BELIEVED
+        with naming(own):
+            vanish(own)
+            own.mkdir()
+            for item in (admin / part for part in _PARTS):
+                if item.is_dir() and not item.is_symlink():
+                    shutil.copytree(item, own / item.name, symlinks=True)
+                elif item.is_file():
+                    shutil.copy2(item, own, follow_symlinks=False)
 
     def _made(self, path: Path, commit: str) -> None:
         # Locked, or a person's own `git worktree prune` takes git's record of one that is just being given its name.
@@ -213,27 +219,28 @@ class Worktrees:
         return b"" if admin is None else b"gitdir: " + os.fsencode(admin) + b"\n"
 
     def checkout(self, name: str, commit: str, *, keep_ignored: bool) -> None:
-        """Make the worktree `name` hold exactly `commit`, whatever code ran in it before.
+        """Make the worktree `name` hold exactly `commit`, whatever code ran there since it was believed.
 
-        That code could tell git's index not to look at some files, or break it: this has an index of its own.
+        That code could tell git's index not to look at some files, leave a merge open, or break either.
 
         Raises:
-            GitError: git could not, for example because the disk is full.
+            GitError: git could not, for example because the disk is full, or it is no worktree any more.
+            OSError: the same of what is no matter of git's.
         """
         path, admin = self.home / name, self._admin(name)
-        own = admin / _OWN_INDEX
+        if any(place.is_symlink() or not place.is_dir() for place in (path, admin, admin / _BELIEVED)):
+            raise GitError("checkout", 0, f"{name} is no worktree any more")
         with naming(admin):
-            write_whole(admin / "HEAD", f"{commit}\n".encode())
-            for leftover in (admin / "index", admin / "index.lock", admin / f"{_OWN_INDEX}.lock"):
-                _vanish(leftover)
+            _go_back(admin, commit)
         if not is_pointer(path / ".git", self.pointer(name)):
-            _vanish(path / ".git")
+            vanish(path / ".git")
             write_whole(path / ".git", self.pointer(name))
-        inside = self._at(path, admin).within(GIT_INDEX_FILE=str(own))
+        index = admin / _BELIEVED / "index"
+        inside = self._at(path, admin).within(GIT_INDEX_FILE=str(index))
         inside.read_tree("--reset", "-u", commit, settings=_FLEETING)
         inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
         with naming(admin):
-            shutil.copy2(own, admin / "index")
+            shutil.copy2(index, admin)
 
     def sweep(self) -> int:
         """Drop git's records of our worktrees that are gone from disk, half-made ones included; return how many."""
@@ -276,7 +283,7 @@ class Worktrees:
 
     def undeletable(self) -> list[Path]:
         """Return what is left of worktrees with files of another user, as a container leaves them, tried once more."""
-        left = [self.home / name for name in self.names() if name.startswith(_LEFT)]
+        left = [self.home / name for name in self.names() if _is_numbered(name, _LEFT)]
         for path in left:
             with suppress(PermissionError):
                 remove_tree(path)
@@ -284,12 +291,11 @@ class Worktrees:
 
     def _remove(self, path: Path) -> None:
         records = [entry for entry in self._admins() if _points_at(entry, path)]
-        try:
-            remove_tree(path)
-        except PermissionError:
-            path.rename(next(free for free in self._left() if not free.exists()))
-        for entry in records:
-            _forget(entry)
+        for place in (path, *records):
+            try:
+                remove_tree(place) if place == path else _forget(place)
+            except PermissionError:
+                place.rename(next(free for free in self._left() if not free.exists()))
 
 
 def _hiding(admin: Path, hidden: Hidden, *, before: bool = False) -> tuple[str, ...]:
@@ -303,6 +309,20 @@ def _hiding(admin: Path, hidden: Hidden, *, before: bool = False) -> tuple[str, 
     lines += [f"/{name}" for name in hidden.but]
     write_whole(admin / "info" / "sparse-checkout", "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
     return _SPARSELY
+
+
+def _go_back(admin: Path, commit: str) -> None:
+    """Bring git's own folder of a worktree back to what was believed, at `commit`."""
+    for item in admin.iterdir():
+        if item.name not in _STAY and not (item.name == "HEAD" and item.is_file()):
+            vanish(item)
+    vanish(admin / _BELIEVED / "index.lock")
+    for item in (admin / _BELIEVED).iterdir():
+        if item.is_dir():
+            shutil.copytree(item, admin / item.name, symlinks=True)
+        elif item.name != "index":
+            shutil.copy2(item, admin)
+    write_whole(admin / "HEAD", f"{commit}\n".encode())
 
 
 def _forget(admin: Path) -> None:
@@ -327,60 +347,17 @@ def _target(admin: Path) -> Path | None:
     return Path(text).parent if text else None
 
 
+def _is_numbered(name: str, what: str) -> bool:
+    return name.startswith(what) and name.removeprefix(what).isdecimal()
+
+
 def _points_at(admin: Path, path: Path) -> bool:
     return _target(admin) == path
 
 
 def is_pointer(path: Path, expected: bytes) -> bool:
     """Whether `path` is a worktree's `.git` file as it must be."""
-    return path.is_file() and not path.is_symlink() and path.read_bytes() == expected
-
-
-def _vanish(path: Path) -> None:
-    """Delete whatever is at `path`, if anything is."""
-    if path.is_dir() and not path.is_symlink():
-        remove_tree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def remove_tree(path: Path) -> None:
-    """Delete the folder `path`, read-only parts included, without following a symlink; nothing there is fine.
-
-    What somebody else deletes meanwhile is fine, too.
-    """
-
-    def open_up(_function: Callable[..., object], item: str, error: tuple[object, BaseException, object]) -> None:
-        if isinstance(error[1], FileNotFoundError):
-            return
-        parent = os.path.dirname(item)  # noqa: PTH120 - rmtree hands over strings, maybe with surrogates
-        if not os.path.islink(parent):  # noqa: PTH114
-            os.chmod(parent, stat.S_IRWXU)  # noqa: PTH101
-        if os.path.islink(item) or not os.path.isdir(item):  # noqa: PTH112,PTH114
-            os.unlink(item)  # noqa: PTH108
-        else:
-            os.chmod(item, stat.S_IRWXU)  # noqa: PTH101
-            shutil.rmtree(item)
-
-    if path.is_symlink():
-        path.unlink()
-    elif path.exists():
-        try:
-            shutil.rmtree(path, onerror=open_up)
-        except RecursionError:
-            _flatten(path)
-            shutil.rmtree(path, onerror=open_up)
-
-
-def _flatten(path: Path) -> None:
-    """Move folders that stand deep to the top: Python deletes a folder within its folder's deletion, and so on."""
-    pending = [path]
-    names = (path / f"deep-{os.urandom(8).hex()}" for _ in itertools.count())
-    while pending:
-        folder = pending.pop()
-        folder.chmod(stat.S_IRWXU)
-        for item in list(os.scandir(folder)):
-            if item.is_dir(follow_symlinks=False):
-                place = Path(item.path)
-                deep = len(place.parts) - len(path.parts) > _DEEP
-                pending.append(place.rename(next(names)) if deep else place)
+    try:
+        return path.is_file() and not path.is_symlink() and path.read_bytes() == expected
+    except PermissionError:
+        return False

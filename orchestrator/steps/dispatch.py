@@ -18,9 +18,10 @@ from orchestrator.models.spent import Paid
 from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.guard import describe
+from orchestrator.repo.removal import remove_tree
 from orchestrator.repo.slots import Hidden
 from orchestrator.repo.snapshot import Mark, footing, look, take
-from orchestrator.repo.worktrees import UnwantedError, is_pointer, remove_tree
+from orchestrator.repo.worktrees import UnwantedError, is_pointer
 from orchestrator.steps import claim
 from orchestrator.steps.answers import ENDED, noted, read_answer, write_answer
 from orchestrator.steps.named import named_files

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from orchestrator import process
 from orchestrator.plaintext import listed
+from orchestrator.repo.git import GitError
 from orchestrator.sandbox import Confinement, Policy
 from orchestrator.steps.project import Project
-from orchestrator.steps.verify import prepare
+from orchestrator.steps.verify import made
 
 NAME = "trial"
 _LONGEST = 300.0  # seconds
@@ -52,7 +53,10 @@ class Trial:
             token=f"{self.project.token}{NAME}/check",
             cancel=self.cancel,
         )
-        self.project.worktrees.checkout(NAME, self.commit, keep_ignored=True)
+        try:
+            self.project.worktrees.checkout(NAME, self.commit, keep_ignored=True)
+        except (GitError, OSError):  # what it left can neither be deleted nor written over
+            made(self.project, NAME, self.commit, self.cancel)
         tampered = guard.sweep(began)
         if tampered:
             return f"it changes git's own files: {listed([*tampered], between=', ')}"
@@ -91,9 +95,8 @@ def trial(project: Project, commit: str, policy: Policy, cancel: threading.Event
     linked = [(project.place.root / name).resolve() for name in project.config.link]
     confined = Confinement.find(project.env, (), policy, project.place.git_dir, linked)
     project.guard.start()
-    path = project.worktrees.add_for_checks(NAME, commit)
     try:
-        prepare(project, path, cancel)
+        path = made(project, NAME, commit, cancel)
         yield Trial(project, commit, path.resolve(), confined, cancel)
     finally:
         project.worktrees.remove(NAME)

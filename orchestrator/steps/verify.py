@@ -120,8 +120,7 @@ def _worktree(project: Project, commit: str, cancel: threading.Event) -> Path:
     there = project.worktrees.admin(NAME) is not None and path.is_dir() and _is_set_up(project)
     if not there or not _brought_back(project, commit):
         _setup_mark(project).unlink(missing_ok=True)
-        project.worktrees.add_for_checks(NAME, commit)
-        prepare(project, path, cancel)
+        made(project, NAME, commit, cancel)
         if not cancel.is_set():
             write_durably(_setup_mark(project), _setup(project))
         if project.config.setup:  # else no code ran in it yet
@@ -134,9 +133,23 @@ def _brought_back(project: Project, commit: str) -> bool:
     """Bring the worktree to `commit`; False where code that ran there left what git cannot delete or write over."""
     try:
         _bring_back(project, commit)
-    except (GitError, PermissionError):
+    except (GitError, OSError) as error:
+        project.say("healed", note=f"the worktree of verify is made anew: {one_line(str(error))}")
         return False
     return True
+
+
+def made(project: Project, name: str, commit: str, cancel: threading.Event) -> Path:
+    """Make the worktree `name` for code that is not believed, set up as the configuration says.
+
+    Raises:
+        GitError: git could not, for example because the disk is full.
+        OrchestratorError: the setup command failed; with its last lines.
+    """
+    path = project.worktrees.add(name, commit)
+    prepare(project, path, cancel)
+    project.worktrees.believe(name)
+    return path
 
 
 def _bring_back(project: Project, commit: str) -> None:

@@ -11,7 +11,7 @@ from orchestrator.errors import DocumentError
 from orchestrator.leader.planner.answers import Outline, PlannedFile, PlannedSpec, PlannedTask
 from orchestrator.leader.planner.papers import Known, contracts, misread, territory, todo_with, whole
 from orchestrator.plan import BLOCKED, COMPLETE, PERSON
-from orchestrator.steps.standing import spec_path
+from orchestrator.steps.standing import result_path, spec_path
 
 _LONGEST_ID = 40
 _LONGEST_CHECK = 500
@@ -133,8 +133,8 @@ def _tasks(known: Known, outline: Outline) -> Iterator[str]:
             yield f"the id {task.id} is taken by a task of the plan so far: a new task needs an id of its own"
         elif name in known.ever:
             yield f"the id {task.id} is that of a task that landed before: a new task needs an id of its own"
-        elif spec_path(name) in known.specs:
-            yield f"{spec_path(name)} is there already, and no task's: {task.id} needs another id"
+        elif taken := known.specs.intersection((spec_path(name), result_path(name))):
+            yield f"{min(taken)} is there already, and no task's: {task.id} needs another id"
         seen.add(name)
         if not task.title:
             yield f"{task.id}: it has no title"

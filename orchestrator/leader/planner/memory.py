@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.failure import Failure
 from orchestrator.models.ask import Asking, Purpose
 from orchestrator.models.call import Call, CallError, Reply, Stop, Usage
-from orchestrator.repo.worktrees import remove_tree
+from orchestrator.repo.removal import remove_tree
 from orchestrator.steps.begun import GOAL, home
 from orchestrator.workspace import Folders, write_durably
 

@@ -29,7 +29,7 @@ class Known:
         open: the tasks that are neither landed nor dropped, in order.
         remarks: what else is to be known of some of these.
         ever: every task that has landed, those that have left the plan included.
-        specs: what stands in the folder of specs, a person's own documents included.
+        specs: what stands in the folder of specs, a person's own documents and folders included.
     """
 
     files: frozenset[str]

@@ -17,7 +17,7 @@ from orchestrator.leader.recovery import recover
 from orchestrator.plaintext import one_line
 from orchestrator.repo.checkout import BranchMovedError
 from orchestrator.repo.history import REJECTED, WAITS, Gate, walk
-from orchestrator.repo.trees import Entry, entries, tree_of
+from orchestrator.repo.trees import Entry, entries, tree_of, upwards
 from orchestrator.sandbox import Policy
 from orchestrator.steps.claim import claims
 from orchestrator.steps.planned import Decision, write_plan
@@ -197,7 +197,7 @@ def _matter(project: Project, there: Repository, known: Known, now: Situation | 
 
 def _known(project: Project, tree: dict[str, Entry], now: Situation | None) -> Known:
     files, phases = frozenset(repository(project.git, tree).files), project.config.phases
-    specs = frozenset(path for path in tree if path.startswith(SPECS))
+    specs = frozenset(up for path in tree if path.startswith(SPECS) for up in upwards(path))
     if now is None:
         return Known(files, phases, specs=specs)
     fixed = now.plan.phases if now.plan.tasks or now.state else phases
