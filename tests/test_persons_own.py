@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from harness import Repo, appears
 from test_edits import while_running
+from test_swaps import cut_short
 from test_verify_worktree import TAKES_ROOT, as_a_user
 
 
@@ -59,11 +60,7 @@ def test_what_is_staged_stays_where_the_file_is_what_lands(repo: Repo) -> None:
 
 def test_what_is_staged_after_a_landing_was_cut_short_stays(repo: Repo) -> None:
     project(repo, "echo agent > a.txt").run("checkpoint", "-m", "the plan")
-    path = repo.env["PATH"]
-    repo.once_before_git("read-tree -m -u", "kill -9 $PPID; sleep 1")
-    repo.run("run", code=None)
-    repo.env["PATH"] = path
-    (repo.root / ".git/index.lock").unlink()  # as git advises
+    cut_short(repo, ":", moved=False)
     repo.write("a.txt", "precious\n")
     repo.git("add", "a.txt")
     repo.write("a.txt", "old\n")
@@ -72,6 +69,19 @@ def test_what_is_staged_after_a_landing_was_cut_short_stays(repo: Repo) -> None:
     repo.git("add", "a.txt")
     repo.run("run")
     assert repo.landed() == ["a"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_was_half_staged_as_it_was_taken_in_is_taken_in(repo: Repo, *, moved: bool) -> None:
+    project(repo).run("checkpoint", "-m", "the plan")
+    repo.write("TODO.md", repo.read("TODO.md") + "\nfirst words\n")
+    repo.git("add", "TODO.md")
+    repo.write("TODO.md", repo.read("TODO.md") + "\nlast words\n")
+    cut_short(repo, ":", moved=moved)
+    repo.run("run")
+    assert repo.landed() == ["a"]
+    assert "last words" in repo.git("show", "HEAD:TODO.md")
+    assert repo.git("status", "--porcelain") == ""
 
 
 def test_a_staged_mode_stays(repo: Repo) -> None:

@@ -85,10 +85,12 @@ def test_a_setting_of_the_worktree_is_put_back(repo: Repo) -> None:
     assert repo.landed() == ["a"]
 
 
+@pytest.mark.parametrize("split", [False, True])
 @pytest.mark.parametrize(
     "setup", ["git update-index --skip-worktree mine.txt; echo local > mine.txt", "echo made > mine.txt"]
 )
-def test_what_setup_told_git_stays(repo: Repo, setup: str) -> None:
+def test_what_setup_told_git_stays(repo: Repo, setup: str, *, split: bool) -> None:
+    repo.git("config", "core.splitIndex", json.dumps(split))
     kept = "skip-worktree" in setup
     verify = f'test "$(cat mine.txt)" = {"local" if kept else "committed"}'
     project(repo, "echo : > $ORCHESTRATOR_TASK.sh", verify, "a: do a", "b: do b (after: a)")

@@ -22,7 +22,7 @@ from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.obstacles import blocking, passed_over, same_as, unasked
+from orchestrator.repo.obstacles import blocking, holds_only, passed_over, same_as, staged_since, unasked, wall_before
 from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
 from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
@@ -290,9 +290,11 @@ class Checkout:
         theirs = set(self._noted())
         paths = [change.path for change in changes if change.path not in theirs]
         whole = {path for commit in (old, new) for path in same_as(self.git, self.place.root, commit, paths)}
-        mine = [change for change in changes if change.path in whole or self._is_ours(change, theirs)]
+        mine = {change.path for change in changes if change.path in whole or self._is_ours(change, theirs)}
+        mine |= self._giving_way({change.path for change in changes}.difference(mine, theirs), mine)
         if changes:
-            self._rewrite(tip, changes, [change.path for change in mine])
+            staged = staged_since(self.git, [change for change in changes if change.path not in theirs])
+            self._rewrite(tip, [change.path for change in changes], mine, staged)
         make_durable(self.place.git_dir, self.branch)
         self._forget()
         return f"a landing was cut short: the checkout now shows {tip[:10]} ({len(mine)} files settled)"
@@ -319,6 +321,11 @@ class Checkout:
         behind = set(self._staged(self.git, tip) if arrived else ())
         yield from (change for change in changes if not arrived or change.path in behind)
 
+    def _giving_way(self, paths: Collection[str], mine: Collection[str]) -> set[str]:
+        """Return those of `paths` at which a folder of files of `mine` stands, or one of them on the way."""
+        root = self.place.root
+        return {path for path in paths if holds_only(root, path, mine) or wall_before(root, path) in mine}
+
     def _is_ours(self, change: Change, theirs: Collection[str]) -> bool:
         """Whether what stands there was left by an advance, whole or in part, and is none of `theirs`."""
         path = self.place.root / change.path
@@ -328,7 +335,7 @@ class Checkout:
             here = os.fsencode(path.readlink())
             return here in blobs(self.git, [str(change.blob), change.old.blob]).values()
         if not path.is_file():
-            return not path.exists()
+            return not path.exists() and not wall_before(self.place.root, change.path)
         here = path.read_bytes()
         if change.mode == GONE:
             return here == self._written(change.old.blob, change.path)
@@ -339,9 +346,8 @@ class Checkout:
         """Return `blob` as git would write it at `path`: line endings and filters applied."""
         return self.git.run("cat-file", "--filters", f"--path={path}", blob)
 
-    def _rewrite(self, tip: str, changes: Sequence[Change], mine: Sequence[str]) -> None:
-        private, paths = self._private_index(), [change.path for change in changes]
-        staged = _staged_since(private, changes)
+    def _rewrite(self, tip: str, paths: Sequence[str], mine: Collection[str], staged: Sequence[str]) -> None:
+        private = self._private_index()
         there = entries(self.git, tip, paths)
         gone = [path for path in paths if path not in there]
         private.run("update-index", "-z", "--force-remove", "--stdin", stdin=joined(gone))
@@ -350,9 +356,10 @@ class Checkout:
         ours = [path for path in mine if path in there]
         right = set(same_as(self.git, self.place.root, tip, ours))
         stale = [path for path in ours if path not in right]
+        for path in set(mine) & set(gone):  # first: a file may come where there was a folder of them
+            with suppress(NotADirectoryError, IsADirectoryError):
+                (self.place.root / path).unlink(missing_ok=True)
         private.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=joined(stale))
-        for path in set(mine) & set(gone):
-            (self.place.root / path).unlink(missing_ok=True)
         for path in ours:
             if not (self.place.root / path).is_symlink():
                 sync(self.place.root / path)
@@ -361,21 +368,6 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         sync(self._index)
         self._index.replace(self.place.git_dir / "index")
-
-
-def _staged_since(private: Git, changes: Sequence[Change]) -> list[str]:
-    """Return, as git lists them, the paths that the index has neither as before `changes` nor as after them.
-
-    No advance leaves those: since it was cut short, a person staged them.
-    """
-    ours = {change.path: {change.old.blob, change.blob} for change in changes}
-    listed = private.records("ls-files", "--stage", "-z")
-    found = (record.partition("\t") for record in listed)
-    return [
-        f"{facts}\t{path}"
-        for facts, _, path in found
-        if path in ours and facts.endswith(" 0") and facts.split(" ")[1] not in ours[path]
-    ]
 
 
 def _copy_index(source: Path, target: Path) -> None:

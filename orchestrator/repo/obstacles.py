@@ -14,7 +14,7 @@ from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git
 from orchestrator.repo.hashing import blob_ids
 from orchestrator.repo.snapshot import keeps_modes, kept_mode
-from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, Change, Entry, entries
+from orchestrator.repo.trees import EXECUTABLE, GITLINK, GONE, REGULAR, Change, Entry, entries, upwards
 
 _FEW = 100  # paths that git is asked about by name
 
@@ -28,7 +28,7 @@ def unasked(git: Git, root: Path, changes: Sequence[Change], taken: Collection[s
         changes: what the advance changes.
         taken: paths whose new content the user's own files already hold.
     """
-    return sorted({*_deleted(git, root, changes), *_covered(git, root, changes, taken)})
+    return sorted({*_deleted(git, root, changes), *_covered(git, root, changes, taken), *_dropped(git, changes, taken)})
 
 
 def _deleted(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
@@ -37,6 +37,39 @@ def _deleted(git: Git, root: Path, changes: Sequence[Change]) -> list[str]:
     gone = {path for path in changed if not os.path.lexists(root / path)}
     # What a sparse checkout leaves out is missing, too.
     return [path for path in git.records("diff-files", "--name-only", "-z") if path in gone] if gone else []
+
+
+def _dropped(git: Git, changes: Sequence[Change], taken: Collection[str]) -> list[str]:
+    """Return what is staged in a folder that gives way to a file: git asks for the files' sake alone."""
+    made = {change.path for change in changes if change.mode != GONE}
+    going = [change for change in changes if change.mode == GONE and not made.isdisjoint(upwards(change.path))]
+    found = staged_since(git, [change for change in going if change.path not in taken]) if going else []
+    return [record.partition("\t")[2] for record in found]
+
+
+def staged_since(git: Git, changes: Sequence[Change]) -> list[str]:
+    """Return, as git lists them, the paths that the index has neither as before `changes` nor as after them.
+
+    No advance leaves those: a person staged them.
+    """
+    ours = {
+        change.path: {f"{change.old.mode} {change.old.blob} 0", f"{change.mode} {change.blob!s} 0"}
+        for change in changes
+    }
+    listed = (record.partition("\t") for record in git.records("ls-files", "--stage", "-z"))
+    found = ((facts, path) for facts, _, path in listed if path in ours and facts.endswith(" 0"))
+    return [f"{facts}\t{path}" for facts, path in found if facts not in ours[path]]
+
+
+def wall_before(root: Path, path: str) -> str:
+    """Return what is no folder on the way to `path`, empty for none."""
+    return _wall(root, path.rpartition("/")[0], (), {"": ""})
+
+
+def holds_only(root: Path, folder: str, files: Collection[str]) -> bool:
+    """Whether there is such a folder, and all files in it are among `files`."""
+    found = (item for item in (root / folder).rglob("*") if not _is_folder(item))
+    return _is_folder(root / folder) and all(str(item.relative_to(root)) in files for item in found)
 
 
 def _covered(git: Git, root: Path, changes: Sequence[Change], taken: Collection[str]) -> Iterator[str]:
@@ -53,7 +86,7 @@ def _covered(git: Git, root: Path, changes: Sequence[Change], taken: Collection[
         elif change.old.mode == GONE and change.path not in taken and os.path.lexists(root / change.path):
             there.append(change)
     folders = {change.path for change in there if _is_folder(root / change.path)}
-    yield from (path for path in folders if not _is_going(root, path, going))
+    yield from (path for path in folders if not holds_only(root, path, going))
     files = {change.path: (change.mode, str(change.blob)) for change in there if change.path not in folders}
     yield from files.keys() - set(holding(git, root, files))
 
@@ -69,12 +102,6 @@ def _wall(root: Path, folder: str, going: Collection[str], known: dict[str, str]
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
-
-
-def _is_going(root: Path, folder: str, going: Collection[str]) -> bool:
-    """Whether all files in a folder go with this very advance."""
-    files = (item for item in (root / folder).rglob("*") if not _is_folder(item))
-    return all(str(item.relative_to(root)) in going for item in files)
 
 
 def blocking(git: Git, root: Path, changes: Sequence[Change], old: str) -> list[str]:

@@ -22,6 +22,7 @@ from orchestrator.workspace import naming, write_whole
 # A worktree is made anew after a power cut, so nothing in it needs to reach the disk.
 # A person's sparse checkout is not ours: a task, and verify, see the whole tree.
 _FLEETING = ("-c", "core.fsync=none", "-c", "core.sparseCheckout=false")
+_WHOLE = (*_FLEETING, "-c", "core.splitIndex=false")  # the index is copied: it must not be one of two files
 # What is hidden is not there: git need not look for each of 20,000 files whether it is.
 _SPARSELY = (
     *("-c", "core.fsync=none", "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"),
@@ -166,7 +167,7 @@ class Worktrees:
         with naming(own):
             vanish(own)
             own.mkdir()
-            for item in (admin / part for part in _PARTS):
+            for item in [*(admin / part for part in _PARTS), *admin.glob("sharedindex.*")]:
                 if item.is_dir() and not item.is_symlink():
                     shutil.copytree(item, own / item.name, symlinks=True)
                 elif item.is_file():
@@ -237,7 +238,7 @@ class Worktrees:
             write_whole(path / ".git", self.pointer(name))
         index = admin / _BELIEVED / "index"
         inside = self._at(path, admin).within(GIT_INDEX_FILE=str(index))
-        inside.read_tree("--reset", "-u", commit, settings=_FLEETING)
+        inside.read_tree("--reset", "-u", commit, settings=_WHOLE)
         inside.run("clean", "-ffdq" if keep_ignored else "-ffdxq")
         with naming(admin):
             shutil.copy2(index, admin)
