@@ -13,10 +13,15 @@ from quick import Quick
 TASKS = ("a", "b", "c", "d")
 _OWN = ("workflow-state.md", "TODO.md", "checkpoints/", "specs/")
 _ATTEMPTS = "refs/orchestrator/attempts"
-# c is wrong until its spec says that it did not land; d commits by itself.
+# a makes a folder of a file and a file of a folder; c is wrong until its spec says that it did not land; d commits by itself.
 _AGENT = """set -e
 echo "$ORCHESTRATOR_TASK/$ORCHESTRATOR_ATTEMPT" >> "$FAULTS_RUNS"
 case "$ORCHESTRATOR_TASK" in
+a) echo "new a" > "$1"
+   rm -r src/file src/folder
+   mkdir src/file
+   echo new > src/file/in
+   echo new > src/folder ;;
 c) if grep -q "did not land" "$ORCHESTRATOR_SPEC"; then echo "new c" > "$1"; else echo wrong > "$1"; fi ;;
 d) echo "new d" > "$1"
    git add "$1"
@@ -43,7 +48,11 @@ def project(root: Path) -> Repo:
     repo = Quick(root).init()
     for name in TASKS:
         repo.write(f"src/{name}.txt", "old\n")
-        repo.spec(name, f"src/{name}.txt")
+        repo.spec(
+            name, f"src/{name}.txt", *(("src/file", "src/file/", "src/folder", "src/folder/") if name == "a" else ())
+        )
+    repo.write("src/file", "old\n")
+    repo.write("src/folder/in", "old\n")
     repo.task("a: do a", "b: do b (after: a)", "c: do c", "d: do d")
     repo.write("agent.sh", _AGENT)
     repo.write("orchestrator.toml", _CONFIG)
