@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aftermath
+import crowd
 import pytest
 import team
 from harness import Repo
@@ -55,6 +56,7 @@ def measured(folder: Path, size: int, turns: int = 4) -> Cost:
         f"new {name}" for name in team.tasks(size)
     ]
     assert aftermath.found(repo) == []
+    crowd.forget(repo)
     return Cost(together, leader.peak)
 
 
@@ -161,6 +163,7 @@ def assert_nothing_lost(repo: Repo, fake: FakeAPI, size: int) -> None:
         f"new {name}" for name in team.tasks(size)
     ]
     assert aftermath.found(repo) == []
+    crowd.forget(repo)
 
 
 def replies(repo: Repo, task: str) -> int:
