@@ -22,11 +22,21 @@ from orchestrator.repo.git import Git, GitError, joined, split_records
 from orchestrator.repo.index_lock import NotNowError, index_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
-from orchestrator.repo.obstacles import blocking, holds_only, passed_over, same_as, staged_since, unasked, wall_before
+from orchestrator.repo.obstacles import (
+    blocking,
+    holds_only,
+    is_folder,
+    may_be,
+    passed_over,
+    same_as,
+    staged_since,
+    unasked,
+    wall_before,
+)
 from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
 from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
-from orchestrator.repo.trees import EXECUTABLE, GONE, REGULAR, Change, blobs, differences, entries
+from orchestrator.repo.trees import EXECUTABLE, REGULAR, Change, Entry, blobs, differences, entries
 from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
@@ -288,7 +298,8 @@ class Checkout:
         tip = resolve(self.git, self.branch) or old
         changes = [*self._unsettled(differences(self.git, old, new), tip, new)]
         theirs = set(self._noted())
-        paths = [change.path for change in changes if change.path not in theirs]
+        open_to_us = (change.path for change in changes if not wall_before(self.place.root, change.path))
+        paths = [path for path in open_to_us if path not in theirs]
         whole = {path for commit in (old, new) for path in same_as(self.git, self.place.root, commit, paths)}
         mine = {change.path for change in changes if change.path in whole or self._is_ours(change, theirs)}
         mine |= self._giving_way({change.path for change in changes}.difference(mine, theirs), mine)
@@ -329,18 +340,16 @@ class Checkout:
     def _is_ours(self, change: Change, theirs: Collection[str]) -> bool:
         """Whether what stands there was left by an advance, whole or in part, and is none of `theirs`."""
         path = self.place.root / change.path
-        if change.path in theirs:
+        if change.path in theirs or wall_before(self.place.root, change.path):  # what is behind a link is elsewhere
             return False
         if path.is_symlink():
             here = os.fsencode(path.readlink())
             return here in blobs(self.git, [str(change.blob), change.old.blob]).values()
         if not path.is_file():
-            return not path.exists() and not wall_before(self.place.root, change.path)
-        here = path.read_bytes()
-        if change.mode == GONE:
-            return here == self._written(change.old.blob, change.path)
-        then = self._written(str(change.blob), change.path)
-        return _is_torn(here, then) or (change.old.mode != GONE and here == self._written(change.old.blob, change.path))
+            return not path.exists()
+        here, both = path.read_bytes(), [Entry(change.mode, str(change.blob)), change.old]
+        files = [side for side in both if side.mode in {REGULAR, EXECUTABLE} and may_be(self.git, path, side)]
+        return any(_is_torn(here, self._written(side.blob, change.path)) for side in files)
 
     def _written(self, blob: str, path: str) -> bytes:
         """Return `blob` as git would write it at `path`: line endings and filters applied."""
@@ -354,11 +363,11 @@ class Checkout:
         listed = [f"{entry.mode} {entry.blob}\t{path}" for path, entry in there.items()]
         private.run("update-index", "-z", "--index-info", stdin=joined(listed))
         ours = [path for path in mine if path in there]
+        for path in sorted(set(mine) & set(gone)):  # first: a file may come where there was a folder of them
+            if not wall_before(self.place.root, path) and not is_folder(self.place.root / path):
+                (self.place.root / path).unlink(missing_ok=True)
         right = set(same_as(self.git, self.place.root, tip, ours))
         stale = [path for path in ours if path not in right]
-        for path in set(mine) & set(gone):  # first: a file may come where there was a folder of them
-            with suppress(NotADirectoryError, IsADirectoryError):
-                (self.place.root / path).unlink(missing_ok=True)
         private.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=joined(stale))
         for path in ours:
             if not (self.place.root / path).is_symlink():

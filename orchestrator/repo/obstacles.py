@@ -61,6 +61,10 @@ def staged_since(git: Git, changes: Sequence[Change]) -> list[str]:
     return [f"{facts}\t{path}" for facts, path in found if facts not in ours[path]]
 
 
+def _is_there(root: Path, path: str) -> bool:
+    return not wall_before(root, path) and os.path.lexists(root / path)
+
+
 def wall_before(root: Path, path: str) -> str:
     """Return what is no folder on the way to `path`, empty for none."""
     return _wall(root, path.rpartition("/")[0], (), {"": ""})
@@ -68,8 +72,8 @@ def wall_before(root: Path, path: str) -> str:
 
 def holds_only(root: Path, folder: str, files: Collection[str]) -> bool:
     """Whether there is such a folder, and all files in it are among `files`."""
-    found = (item for item in (root / folder).rglob("*") if not _is_folder(item))
-    return _is_folder(root / folder) and all(str(item.relative_to(root)) in files for item in found)
+    found = (item for item in (root / folder).rglob("*") if not is_folder(item))
+    return is_folder(root / folder) and all(str(item.relative_to(root)) in files for item in found)
 
 
 def _covered(git: Git, root: Path, changes: Sequence[Change], taken: Collection[str]) -> Iterator[str]:
@@ -83,9 +87,9 @@ def _covered(git: Git, root: Path, changes: Sequence[Change], taken: Collection[
         wall = _wall(root, change.path.rpartition("/")[0], going, walls)
         if wall:
             yield wall
-        elif change.old.mode == GONE and change.path not in taken and os.path.lexists(root / change.path):
+        elif change.old.mode in {GONE, GITLINK} and change.path not in taken and _is_there(root, change.path):
             there.append(change)
-    folders = {change.path for change in there if _is_folder(root / change.path)}
+    folders = {change.path for change in there if is_folder(root / change.path)}
     yield from (path for path in folders if not holds_only(root, path, going))
     files = {change.path: (change.mode, str(change.blob)) for change in there if change.path not in folders}
     yield from files.keys() - set(holding(git, root, files))
@@ -95,12 +99,13 @@ def _wall(root: Path, folder: str, going: Collection[str], known: dict[str, str]
     """Return what is no folder on the way to `folder` and does not go, empty for none; `known`: the answers so far."""
     if folder not in known:
         above = _wall(root, folder.rpartition("/")[0], going, known)
-        blocked = os.path.lexists(root / folder) and not _is_folder(root / folder) and folder not in going
+        blocked = os.path.lexists(root / folder) and not is_folder(root / folder) and folder not in going
         known[folder] = above or (folder if blocked else "")
     return known[folder]
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether a folder is at `path` itself, and no link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
@@ -136,7 +141,7 @@ def passed_over(git: Git, paths: Sequence[str]) -> str:
 def holding(git: Git, root: Path, wanted: dict[str, tuple[str, str]]) -> list[str]:
     """Return those paths of `wanted` (to mode and blob id) at which the files hold just that."""
     known = {path: Entry(*facts) for path, facts in wanted.items()}
-    files = [path for path, entry in known.items() if _is_plain(root / path) and _may_be(git, root / path, entry)]
+    files = [path for path, entry in known.items() if _is_plain(root / path) and may_be(git, root / path, entry)]
     ids = blob_ids(git, files, known, keep=False)
     return [path for path, blob in zip(files, ids, strict=True) if wanted[path][1] == blob]
 
@@ -147,7 +152,8 @@ def same_as(git: Git, root: Path, commit: str, paths: Sequence[str]) -> list[str
     return holding(git, root, {path: (there[path].mode, there[path].blob) for path in paths if path in there})
 
 
-def _may_be(git: Git, path: Path, entry: Entry) -> bool:
+def may_be(git: Git, path: Path, entry: Entry) -> bool:
+    """Whether the file at `path` has the mode of `entry`, as far as this disk keeps modes."""
     mode = mode_of(path)
     return entry.mode == (mode if keeps_modes(git) else kept_mode(mode, entry))
 
