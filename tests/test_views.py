@@ -285,7 +285,7 @@ def test_what_waits_to_land_is_told(repo: Repo) -> None:
     repo.spec("b", "b.txt")
     once = repo.root.parent / "once"
     lead = f"grep -o '\"pid\": [0-9]*' {repo.root}/.git/orchestrator.lock | grep -o '[0-9]*'"
-    both = "until git show-ref -q attempts/a/1 && git show-ref -q attempts/b/1; do sleep 0.05; done"
+    both = "for i in $(seq 400); do git show-ref -q attempts/a/1 && git show-ref -q attempts/b/1 && break; sleep 0.05; done"
     verify = f"[ -e {once} ] || [ ! -e a.txt -a ! -e b.txt ] || {{ touch {once}; {both}; kill -9 $({lead}); }}"
     repo.shell_agent('echo new > "$1"', verify=verify)
     repo.commit("a project")

@@ -355,7 +355,7 @@ class Checkout:
         """Return `blob` as git would write it at `path`: line endings and filters applied."""
         return self.git.run("cat-file", "--filters", f"--path={path}", blob)
 
-    def _rewrite(self, tip: str, paths: Sequence[str], mine: Collection[str], staged: Sequence[str]) -> None:
+    def _rewrite(self, tip: str, paths: Sequence[str], mine: set[str], staged: Sequence[str]) -> None:
         private = self._private_index()
         there = entries(self.git, tip, paths)
         gone = [path for path in paths if path not in there]
@@ -363,7 +363,7 @@ class Checkout:
         listed = [f"{entry.mode} {entry.blob}\t{path}" for path, entry in there.items()]
         private.run("update-index", "-z", "--index-info", stdin=joined(listed))
         ours = [path for path in mine if path in there]
-        for path in sorted(set(mine) & set(gone)):  # first: a file may come where there was a folder of them
+        for path in sorted(mine.intersection(gone)):  # first: a file may come where there was a folder of them
             if not wall_before(self.place.root, path) and not is_folder(self.place.root / path):
                 (self.place.root / path).unlink(missing_ok=True)
         right = set(same_as(self.git, self.place.root, tip, ours))

@@ -248,7 +248,7 @@ class Worktrees:
         with self.lock:
             stale = [entry for entry in self._admins() if self._is_stale(entry)]
             for entry in stale:
-                _forget(entry)
+                self._discard(entry, _forget)
         return len(stale)
 
     def _is_stale(self, admin: Path) -> bool:
@@ -275,9 +275,6 @@ class Worktrees:
         """Whether a worktree at `target` is one of these, here or where the repository was before."""
         return target.parts[-_DEPTH - 1 : -1] == self.home.parts[-_DEPTH:]
 
-    def _left(self) -> Iterator[Path]:
-        return (self.home / f"{_LEFT}{number}" for number in itertools.count(1))
-
     def _admins(self) -> list[Path]:
         folder = self.place.git_dir / "worktrees"
         return sorted(folder.iterdir()) if folder.is_dir() else []
@@ -292,11 +289,17 @@ class Worktrees:
 
     def _remove(self, path: Path) -> None:
         records = [entry for entry in self._admins() if _points_at(entry, path)]
-        for place in (path, *records):
-            try:
-                remove_tree(place) if place == path else _forget(place)
-            except PermissionError:
-                place.rename(next(free for free in self._left() if not free.exists()))
+        self._discard(path, remove_tree)
+        for entry in records:
+            self._discard(entry, _forget)
+
+    def _discard(self, place: Path, delete: Callable[[Path], None]) -> None:
+        """Delete a worktree, or git's record of one; what another user owns is set aside: the next run names it."""
+        try:
+            delete(place)
+        except PermissionError:
+            names = (self.home / f"{_LEFT}{number}" for number in itertools.count(1))
+            place.rename(next(name for name in names if not name.exists()))
 
 
 def _hiding(admin: Path, hidden: Hidden, *, before: bool = False) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from quick import Quick
 TASKS = ("a", "b", "c", "d")
 _OWN = ("workflow-state.md", "TODO.md", "checkpoints/", "specs/")
 _ATTEMPTS = "refs/orchestrator/attempts"
+_SWAPPED = ("src/file", "src/file/", "src/folder", "src/folder/")
 # a makes a folder of a file and a file of a folder; c is wrong until its spec says that it did not land; d commits by itself.
 _AGENT = """set -e
 echo "$ORCHESTRATOR_TASK/$ORCHESTRATOR_ATTEMPT" >> "$FAULTS_RUNS"
@@ -48,9 +49,7 @@ def project(root: Path) -> Repo:
     repo = Quick(root).init()
     for name in TASKS:
         repo.write(f"src/{name}.txt", "old\n")
-        repo.spec(
-            name, f"src/{name}.txt", *(("src/file", "src/file/", "src/folder", "src/folder/") if name == "a" else ())
-        )
+        repo.spec(name, f"src/{name}.txt", *(_SWAPPED if name == "a" else ()))
     repo.write("src/file", "old\n")
     repo.write("src/folder/in", "old\n")
     repo.task("a: do a", "b: do b (after: a)", "c: do c", "d: do d")
