@@ -177,6 +177,19 @@ def test_files_of_another_user_stop_nothing_and_are_named(repo: Repo, where: str
 
 
 @TAKES_ROOT
+@pytest.mark.parametrize("then", [":", 'w="$(pwd)"; cd ..; rm -rf "$w"'])
+def test_files_of_another_user_in_gits_record_of_a_worktree_stop_nothing(repo: Repo, then: str) -> None:
+    made = f'mkdir "$m" && echo x > "$m/f" && chown -R {OWNER} "$m"'
+    plant = f'm="$(git rev-parse --git-dir)/modules"; test -d "$m" || {{ {made}; }}; {then}'
+    project(repo, "echo : > $ORCHESTRATOR_TASK.sh", plant, "a: do a", "b: do b (after: a)").commit()
+    assert as_a_user(repo, "run").code == 0
+    assert repo.landed() == ["a", "b"]
+    (repo.root / ".orchestrator/set-up").unlink()  # as after the machine was started again
+    assert as_a_user(repo, "run").code == 0
+    assert list((repo.root / ".orchestrator/worktrees").glob("undeletable_*"))
+
+
+@TAKES_ROOT
 @pytest.mark.parametrize(("place", "lands"), [("cache", True), ("src", False)])
 @pytest.mark.parametrize("shape", ["folder", "listed folder", "file"])
 def test_what_another_user_lets_nobody_read_is_no_end_of_the_run(
