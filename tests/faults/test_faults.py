@@ -1,6 +1,6 @@
 """The whole process tree killed, or the disk failing, at any file-system mutation: the next run finishes, nothing is lost.
 
-A sample runs always, with every twentieth kill. The full sweeps (some 1,850 mutations; hours) are one command each, and
+A sample runs always, with every twentieth kill. The full sweeps (some 1,750 mutations; hours) are one command each, and
 print their figures:
 
     FAULTS_STEP=1 python -m pytest tests/faults -m slow -n auto                       # all of them
