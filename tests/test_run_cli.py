@@ -188,8 +188,7 @@ def test_a_dry_run_works_before_anything_is_committed_and_while_a_leader_leads(r
     with running(repo) as process:
         assert repo.run("run", code=5).err.startswith("error: another leader is at work here")
         assert "start a" in repo.run("run", "--dry-run").out
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGINT)
+        stopped_at_once(repo, process)
 
 
 def test_an_agent_that_cannot_work_stops_the_run_and_is_held_against_no_task(repo: Repo) -> None:
@@ -231,8 +230,7 @@ def test_a_dry_run_says_who_leads_and_promises_nothing_then(repo: Repo) -> None:
         said = repo.run("run", "--dry-run")
         assert f"problem process {process.pid} leads already" in said.out
         assert "next:" not in said.err
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGINT)
+        stopped_at_once(repo, process)
 
 
 def test_until_stops_after_a_phase_and_refuses_what_is_none(repo: Repo) -> None:
@@ -269,6 +267,13 @@ class running:  # noqa: N801 - reads as a word
 
     def __exit__(self, *_: object) -> None:
         self.process.communicate(timeout=30)
+
+
+def stopped_at_once(repo: Repo, process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C twice: a second signal that comes before the first is heard would be one with it."""
+    process.send_signal(signal.SIGINT)
+    until(lambda: "stopping" in (repo.root.parent / "err").read_text())
+    process.send_signal(signal.SIGINT)
 
 
 def left_over(mark: str) -> list[str]:
@@ -344,9 +349,7 @@ def test_a_second_ctrl_c_while_a_landing_is_verified_keeps_the_finished_attempt(
     two(repo, verify=f"[ ! -f a.txt ] || [ -f {quick} ] || sleep 35.25")
     with running(repo) as process:
         until(lambda: left_over("sleep 35.25"))
-        process.send_signal(signal.SIGINT)
-        until(lambda: "stopping" in (repo.root.parent / "err").read_text())
-        process.send_signal(signal.SIGINT)
+        stopped_at_once(repo, process)
     assert process.returncode == 130
     assert repo.landed() == []
     assert left_over("sleep 35.25") == []
