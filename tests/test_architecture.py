@@ -26,6 +26,7 @@ ROOMS = (
     "plan",
     "render",
     "config",
+    "apart",
     "process",
     "sandbox",
     "workspace",
@@ -44,6 +45,7 @@ ROOMS = (
 # Who may touch what: modules below `orchestrator.`, each with a reason to.
 KEYS: dict[str, tuple[str, ...]] = {
     "processes": (
+        "apart",  # whether one came to its program
         "process.*",  # agents and verify
         "repo.git",  # git
         "repo.standby",  # git that stays

@@ -489,3 +489,39 @@ def test_what_was_large_leaves_no_hole(tmp_path: Path) -> None:
         [sys.executable, "-c", HOLES], cwd=tmp_path, env=CHILD, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+PRESSED = """
+    import os, signal, threading
+    from pathlib import Path
+    from orchestrator.process import Limits, run
+    from orchestrator.repo.git import Git
+
+    signal.signal(signal.SIGINT, lambda *_: None)
+    here, env, over = Path.cwd(), {"PATH": os.environ["PATH"]}, threading.Event()
+    limits = Limits(total=20, idle=None)
+    git = Git(here, env)
+
+    def press():
+        while not over.wait(0.001):
+            os.killpg(0, signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    ends = set()
+    for number in range(100):
+        ends.add(run(["true"], cwd=here, env=env, limits=limits, token=str(number), cancel=over).code)
+        ends.add(git.attempt("--version").returncode)
+        with git.meanwhile("--version") as records:
+            ends.add(0 if records() else "no answer")
+    over.set()
+    print(ends)
+"""
+
+
+def test_ctrl_c_at_the_moment_in_which_a_child_is_started_does_not_end_it(tmp_path: Path) -> None:
+    """A terminal sends it to the whole group, to which a child belongs until it has left it."""
+    argv = [sys.executable, "-c", textwrap.dedent(PRESSED)]
+    done = subprocess.run(
+        argv, cwd=tmp_path, env=CHILD, capture_output=True, text=True, timeout=60, check=True, process_group=0
+    )
+    assert (done.stdout, done.stderr) == ("{0}\n", "")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.apart import apart
 from orchestrator.process import table
 from orchestrator.process.table import TOKEN, Process
 
@@ -54,15 +55,17 @@ class Live:
         with self._lock:
             if any(run.token == token for run in self._runs.values()):
                 raise ValueError(f"token {token!r} belongs to a run that is still going")
-            popen = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env={**env, TOKEN: token},
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
+            popen = apart(
+                lambda: subprocess.Popen(
+                    argv,
+                    cwd=cwd,
+                    env={**env, TOKEN: token},
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    start_new_session=True,
+                )
             )
             row = table.read(popen.pid)
             run = Run(popen, token, cwd, row.started if row else 0)

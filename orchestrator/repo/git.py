@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from orchestrator.apart import apart
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import safe_text
 from orchestrator.repo.standby import Answers, Found, SilentError
@@ -129,46 +130,54 @@ class Git:
 
     def _stand_by(self, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start a git that answers until its pipes close; it works nowhere, so that nobody takes it for one at work."""
-        return subprocess.Popen(
-            [_program(self.base.get("PATH", os.defpath)), *argv],
-            cwd=os.sep,
-            env=environment(self.base) | {"GIT_DIR": str(self.directory / ".git")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=self.held,
-            process_group=0,
+        return apart(
+            lambda: subprocess.Popen(
+                [_program(self.base.get("PATH", os.defpath)), *argv],
+                cwd=os.sep,
+                env=environment(self.base) | {"GIT_DIR": str(self.directory / ".git")},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pass_fds=self.held,
+                process_group=0,
+            )
         )
 
     def attempt(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run git and return what it said, whatever its status."""
-        env = environment(self.base) | dict(self.extra)
         try:
-            return subprocess.run(
-                [_program(self.base.get("PATH", os.defpath)), *argv],
-                cwd=self.directory,
-                env=env,
-                input=stdin,
-                capture_output=True,
-                check=False,
-                pass_fds=self.held,
-                process_group=0,  # a terminal's Ctrl-C is the leader's to answer: it must not cut git short
+            process = apart(
+                lambda: subprocess.Popen(
+                    [_program(self.base.get("PATH", os.defpath)), *argv],
+                    cwd=self.directory,
+                    env=environment(self.base) | dict(self.extra),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    pass_fds=self.held,
+                    process_group=0,  # a terminal's Ctrl-C is the leader's to answer: it must not cut git short
+                )
             )
         except FileNotFoundError as error:
             raise _not_started(self.directory) from error
+        with _ended(process):
+            out, err = process.communicate(stdin)
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
     @contextmanager
     def meanwhile(self, *argv: str) -> Iterator[Callable[[], list[str] | None]]:
         """Run git on its own while the block goes on; hand out what waits for its records, None where it fails."""
         try:
-            process = subprocess.Popen(
-                [_program(self.base.get("PATH", os.defpath)), *argv],
-                cwd=self.directory,
-                env=environment(self.base) | dict(self.extra),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                process_group=0,
+            process = apart(
+                lambda: subprocess.Popen(
+                    [_program(self.base.get("PATH", os.defpath)), *argv],
+                    cwd=self.directory,
+                    env=environment(self.base) | dict(self.extra),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    process_group=0,
+                )
             )
         except OSError:
             yield lambda: None
@@ -178,11 +187,8 @@ class Git:
             said, _ = process.communicate()
             return None if process.returncode else split_records(said)
 
-        with process:
-            try:
-                yield records
-            finally:
-                process.kill()
+        with _ended(process):
+            yield records
 
     def run(self, *argv: str, stdin: bytes = b"") -> bytes:
         """Run git and return its standard output.
@@ -235,6 +241,16 @@ class Git:
     def records(self, *argv: str, stdin: bytes = b"") -> list[str]:
         """Run git with `-z` output and return the NUL-separated records."""
         return split_records(self.run(*argv, stdin=stdin))
+
+
+@contextmanager
+def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """See a process to its end with the block, however that goes; one that is waited for is over by then."""
+    with process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def _not_started(directory: Path) -> OrchestratorError:
