@@ -4,7 +4,9 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,7 +93,9 @@ class Site:
         finally:
             if stop_after:
                 os.kill(pid, signal.SIGINT)
-                os.kill(pid, signal.SIGINT)
+                time.sleep(0.2)  # two that come at once are heard as one
+                with suppress(ProcessLookupError):  # the first may have been enough
+                    os.kill(pid, signal.SIGINT)
             said = self.stable.end(self.log)
         return said
 
