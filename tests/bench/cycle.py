@@ -1,9 +1,10 @@
 """The whole cycle: so many empty tasks from ready to landed, beside bare git commands and durable engines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 from harness import Repo
 
@@ -14,7 +15,7 @@ from bench.watching import MIB, Look, Ran, WrongError, watched
 _WINDOW = 100  # tasks whose mean is called the cost of the one in their middle
 _TOGETHER = 0.05  # seconds between two landings of one batch, at most
 _NOTES = (
-    f"drift: the cost of the last {_WINDOW} tasks that landed while others started, by that of tasks 51 to 150",
+    f"drift: the cost of the last {_WINDOW} tasks that landed while others started, by that of tasks 51 to 150; median",
     "bare git commands run one after another in a repository without plan, and keep one line of state",
     "engines keep no code and no worktree: their tasks are steps that return a number",
 )
@@ -78,20 +79,32 @@ def _ours(report: Report, case: Case, ran: Sequence[Ran], grown: int) -> costs.C
     """Add our row and return what a task cost."""
     middle = sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
     looks = middle.looks[:: max(1, len(middle.looks) // 100)]
-    started = middle.moments("attempt.started")
-    moments = steady(middle.moments("landed"), started[0])
-    full = [moment for moment in moments if moment <= started[-1]]
     report.series[case.name] = {
-        f"ms a task, in windows of {_WINDOW}": windows(moments),
+        f"ms a task, in windows of {_WINDOW}": windows(_moments(middle)),
         "MiB at second": [(round(look.at, 1), round(look.resident / MIB, 1)) for look in looks],
     }
     more = {
-        "drift": drift(full),
-        "CPU drift": drift(worked(full, middle.looks)),
+        "drift": _median(drift(_busy(each)) for each in ran),
+        "CPU drift": _median(drift(worked(_busy(each), each.looks)) for each in ran),
         "MiB peak": max(each.peak for each in ran) / MIB,
         "KiB a task": grown / case.tasks / 1024,
     }
     return costs.add(report, case.name, case.tasks, ran, **more)
+
+
+def _moments(run: Ran) -> list[float]:
+    return steady(run.moments("landed"), run.moments("attempt.started")[0])
+
+
+def _busy(run: Ran) -> list[float]:
+    """Return when each task was done that landed while others started."""
+    last = run.moments("attempt.started")[-1]
+    return [moment for moment in _moments(run) if moment <= last]
+
+
+def _median(found: Iterable[float | None]) -> float | None:
+    known = [each for each in found if each is not None]
+    return median(known) if known else None
 
 
 def steady(landed: Sequence[float], start: float = 0.0) -> list[float]:

@@ -71,7 +71,8 @@ def made(kind: FileSystem, image: Path) -> None:
 def mounted(kind: FileSystem, image: Path, at: Path) -> Iterator[None]:
     """Mount `image` at `at` while the block runs."""
     at.mkdir(exist_ok=True)
-    _do("mount", "-t", kind.name, "-o", kind.options, str(image), str(at))
+    # btrfs takes no copy of a disk that the kernel still holds, which it may for a moment after that is unmounted.
+    _do("mount", "-t", kind.name, "-o", kind.options, str(image), str(at), patience=10)
     with _unmounted(at):
         yield
 
@@ -117,6 +118,10 @@ def copied(image: Path, target: Path) -> None:
     _do("cp", "--sparse=always", str(image), str(target))
 
 
-def _do(*argv: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+def _do(*argv: str, patience: float = 0) -> None:
+    deadline = time.monotonic() + patience
+    while (done := subprocess.run(argv, capture_output=True, text=True, check=False)).returncode:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.1)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"

@@ -212,7 +212,8 @@ def package(repo: Repo) -> Repo:
         folder,
     )
     with tarfile.open(folder / f"{PACKAGE}.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+        archive.extractall(folder)  # noqa: S202 - a release of a well-known package
     for item in (folder / PACKAGE).iterdir():
         item.rename(repo.root / item.name)
     _python(sys.executable, "-m", "venv", folder / "python")
