@@ -1,9 +1,11 @@
 """A child in a process group of its own, out of reach of what a terminal sends to everyone in ours."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
+_TO_THE_GROUP = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}  # any other would end the next one, too
 _FORKED_ONLY = 0x40  # Linux, sched.h, PF_FORKNOEXEC: it has run no program since its fork
 _FLAGS = 6  # proc(5), of the fields of `stat` after the name, which may hold anything
 
@@ -20,8 +22,8 @@ def apart(start: Callable[[], Popen[bytes]]) -> Popen[bytes]:
     Raises:
         OSError: it cannot be started.
     """
-    while _never_began(child := start()):
-        child.communicate()
+    while _never_began(child := start()) and -child.wait() in _TO_THE_GROUP:
+        child.communicate()  # closes its pipes
     return child
 
 
