@@ -143,21 +143,27 @@ class Git:
             )
         )
 
+    def _begin(
+        self, argv: Sequence[str], *, stdin: int, stderr: int, held: tuple[int, ...] = ()
+    ) -> "subprocess.Popen[bytes]":
+        """Start git where this one works; a terminal's Ctrl-C is the leader's to answer, and must not cut it short."""
+        return apart(
+            lambda: subprocess.Popen(
+                [_program(self.base.get("PATH", os.defpath)), *argv],
+                cwd=self.directory,
+                env=environment(self.base) | dict(self.extra),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                pass_fds=held,
+                process_group=0,
+            )
+        )
+
     def attempt(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run git and return what it said, whatever its status."""
         try:
-            process = apart(
-                lambda: subprocess.Popen(
-                    [_program(self.base.get("PATH", os.defpath)), *argv],
-                    cwd=self.directory,
-                    env=environment(self.base) | dict(self.extra),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    pass_fds=self.held,
-                    process_group=0,  # a terminal's Ctrl-C is the leader's to answer: it must not cut git short
-                )
-            )
+            process = self._begin(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, held=self.held)
         except FileNotFoundError as error:
             raise _not_started(self.directory) from error
         with _ended(process):
@@ -168,17 +174,7 @@ class Git:
     def meanwhile(self, *argv: str) -> Iterator[Callable[[], list[str] | None]]:
         """Run git on its own while the block goes on; hand out what waits for its records, None where it fails."""
         try:
-            process = apart(
-                lambda: subprocess.Popen(
-                    [_program(self.base.get("PATH", os.defpath)), *argv],
-                    cwd=self.directory,
-                    env=environment(self.base) | dict(self.extra),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    process_group=0,
-                )
-            )
+            process = self._begin(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except OSError:
             yield lambda: None
             return
