@@ -71,7 +71,7 @@ def made(kind: FileSystem, image: Path) -> None:
 def mounted(kind: FileSystem, image: Path, at: Path) -> Iterator[None]:
     """Mount `image` at `at` while the block runs."""
     at.mkdir(exist_ok=True)
-    # btrfs takes no copy of a disk that the kernel still holds, which it may for a moment after that is unmounted.
+    # btrfs takes no copy of a disk that the kernel still holds, which it may for a moment after it was unmounted.
     _do("mount", "-t", kind.name, "-o", kind.options, str(image), str(at), patience=10)
     with _unmounted(at):
         yield

@@ -22,8 +22,8 @@ PACKAGE = "boltons-23.1.1"
 REAL = dict(os.environ)  # before any fixture hides the home directory: it may say which package index to use
 KILLS = 10
 FEWEST_MODULES = 20
-# Seconds between the wanted progress and the kill: start-up, recovery, agents at work, verify, landing. A run in which all
-# attempts are recorded lands them, and is over, within two seconds.
+# Seconds between the wanted progress and the kill: start-up, recovery, agents at work, verify. A run in which all attempts
+# are recorded lands them, and is over, within two seconds.
 MOMENTS = (0.4, 0.1, 1.1, 0.0, 1.2, 0.7, 0.25, 1.0, 0.05, 0.9)
 
 
