@@ -218,3 +218,29 @@ def test_ctrl_c_is_heard_while_a_persons_commit_is_open(repo: Repo) -> None:
 
     while_running(repo, act, code=130)
     assert ended[0] < 20
+
+
+@pytest.mark.parametrize("kept", ["", "TODO.md specs workflow-state.md checkpoints"])
+def test_between_its_index_and_its_head_a_switch_is_not_disturbed(repo: Repo, kept: str) -> None:
+    """git gives the lock of the index back before HEAD moves: for that moment the other branch's files look like edits."""
+    project(repo, "a", command='sleep 1; for f; do echo work >> "$f"; done')
+    repo.git("switch", "-q", "-c", "old")
+    repo.git("rm", "-q", "-r", "TODO.md", "specs", "workflow-state.md", "checkpoints")
+    if kept:
+        repo.git("checkout", "-q", "main", "--", *kept.split())
+        repo.write("TODO.md", "- [ ] a: do a otherwise\n")
+        repo.git("add", "TODO.md")
+    repo.git("commit", "-q", "-m", "old")
+    repo.git("switch", "-q", "main")
+
+    def act() -> None:
+        repo.git("read-tree", "-m", "-u", "main", "old")
+        time.sleep(1.1)
+        repo.git("symbolic-ref", "HEAD", "refs/heads/old")
+
+    while_running(repo, act, code=5)
+    assert repo.git("status", "--porcelain", "--untracked-files=all") == ""
+    assert repo.git("log", "--format=%s", "main", "--", "TODO.md").splitlines()[0] != "edit: TODO.md"
+    repo.git("switch", "-q", "main")
+    repo.run("run")
+    assert repo.landed() == ["a"]

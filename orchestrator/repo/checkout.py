@@ -8,10 +8,9 @@ the branch's version; anything else is the user's and stays.
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.plaintext import listed
 from orchestrator.repo import intent
 from orchestrator.repo.git import Git, GitError, joined, split_records
-from orchestrator.repo.index_lock import NotNowError, index_lock
+from orchestrator.repo.index_lock import LIVING_PATIENCE, PATIENCE, IndexLock, NotNowError, copy_index, settled_lock
 from orchestrator.repo.locate import Place
 from orchestrator.repo.objects import ObjectFolders
 from orchestrator.repo.obstacles import (
@@ -37,7 +36,6 @@ from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, mo
 from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
 from orchestrator.repo.trees import EXECUTABLE, REGULAR, Change, Entry, blobs, differences, entries
-from orchestrator.workspace import naming
 
 _BLOCK = 4096  # bytes that reach a disk together
 _PUT_AWAY = "commit them, or put them away (git stash push --all -- PATH), then: orchestrator run"
@@ -111,6 +109,10 @@ class Checkout:
             )
         return here.commit
 
+    def locked(self, patience: float = PATIENCE, living: float = LIVING_PATIENCE) -> AbstractContextManager[IndexLock]:
+        """Return git's lock of the index, to hold while what is checked out is written: see `settled_lock`."""
+        return settled_lock(self.git, self.place, self._left, patience, living)
+
     def advance(self, old: str, new: str, reason: str, taken: Sequence[str] = ()) -> None:
         """Move branch, index and files from `old` to `new`; durable when it returns.
 
@@ -128,7 +130,7 @@ class Checkout:
             self._advance(old, new, reason, taken)
 
     def _advance(self, old: str, new: str, reason: str, taken: Sequence[str]) -> None:
-        with index_lock(self.place) as lock:
+        with self.locked() as lock:
             if self.tip() != old:
                 raise BranchMovedError(f"{self.branch} moved", hint="orchestrator run")
             changes = differences(self.git, old, new)
@@ -139,7 +141,7 @@ class Checkout:
             move(self.git, [Move(self._from, old), Move(self._to, new), *self._noting(taken)], "intent")
             make_durable(self.place.git_dir, self._from, self._to, self._taken)
             self._bring_forward(old, new, reason, taken, changes)
-            _copy_index(self._index, lock.path)
+            copy_index(self._index, lock.path)
             sync(lock.path)
             self._left[:] = [mark(lock.become_index().stat())]
         # In this order: without the intent, a branch that fell back would make all of it look like a person's change.
@@ -256,7 +258,7 @@ class Checkout:
         self._index.unlink(missing_ok=True)
         real = self.place.git_dir / "index"
         if real.exists():
-            _copy_index(real, self._index)
+            copy_index(real, self._index)
         self._unlock()
         private = self.git.within(GIT_INDEX_FILE=str(self._index))
         if real.exists() and mark(real.stat()) not in self._left:
@@ -377,18 +379,6 @@ class Checkout:
         private.attempt("update-index", "-q", "--refresh")
         sync(self._index)
         self._index.replace(self.place.git_dir / "index")
-
-
-def _copy_index(source: Path, target: Path) -> None:
-    """Copy git's index with its time: a file that changed in the second it was written in is looked into by git.
-
-    With a later time it would pass for unchanged, and what a person did to it would be written over.
-    """
-    with naming(target), source.open("rb") as index, target.open("wb") as copy:
-        shutil.copyfileobj(index, copy)
-        copy.flush()
-        facts = os.fstat(index.fileno())
-        os.utime(copy.fileno(), ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def _is_torn(here: bytes, then: bytes) -> bool:

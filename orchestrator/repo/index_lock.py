@@ -1,19 +1,24 @@
-"""git's own lock of the index: who holds it changes the checkout, and no git, and no landing, beside it."""
+"""git's index: its lock, whose holder changes the checkout, and no git and no landing beside it; and its copies."""
 
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.repo.git import Git
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
+from orchestrator.repo.snapshot import Mark, mark
+from orchestrator.workspace import naming
 
-_PATIENCE = 5.0  # seconds for a lock whose git may have been killed
-_LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
+PATIENCE = 5.0  # seconds for a lock whose git may have been killed
+LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
 _PAUSE = 0.05  # seconds between tries
+_SETTLING = 2.0  # seconds within which a git that has written the index also moves HEAD
 
 
 class NotNowError(OrchestratorError):
@@ -36,7 +41,7 @@ class IndexLock:
 
 
 @contextmanager
-def index_lock(place: Place, patience: float = _PATIENCE, living: float = _LIVING_PATIENCE) -> Iterator[IndexLock]:
+def index_lock(place: Place, patience: float = PATIENCE, living: float = LIVING_PATIENCE) -> Iterator[IndexLock]:
     """Hold git's lock of the index within the block.
 
     Args:
@@ -57,6 +62,46 @@ def index_lock(place: Place, patience: float = _PATIENCE, living: float = _LIVIN
             lock.path.unlink(missing_ok=True)
 
 
+@contextmanager
+def settled_lock(
+    git: Git, place: Place, left: Collection[Mark], patience: float = PATIENCE, living: float = LIVING_PATIENCE
+) -> Iterator[IndexLock]:
+    """Hold git's lock of the index, but not in the midst of a switch, a reset or a merge.
+
+    Those give the lock back with the new index, and move HEAD only then: in between, what they brought looks like
+    edits of the branch that is left, and what they took away like deleted. So an index that has just been written, and
+    not by us, is waited for where it differs from HEAD; it may be that somebody has staged something.
+
+    Args:
+        git: git, running at the checkout's top.
+        place: the repository.
+        left: the index as we have written it.
+        patience: seconds to wait while somebody else has it.
+        living: how many more while another git is seen at work here.
+
+    Raises:
+        NotNowError, OSError: as from `index_lock`.
+    """
+    deadline = time.monotonic() + 2 * _SETTLING
+    while True:
+        with index_lock(place, patience, living) as lock:
+            if time.monotonic() > deadline or not _settling(git, lock.path, left):
+                yield lock
+                return
+        time.sleep(_PAUSE)
+
+
+def _settling(git: Git, lock: Path, left: Collection[Mark]) -> bool:
+    try:
+        facts = lock.with_name("index").stat()
+    except FileNotFoundError:
+        return False
+    age = lock.stat().st_mtime - facts.st_mtime  # by one clock: the lock was made just now
+    if mark(facts) in left or age > _SETTLING:
+        return False
+    return git.attempt("diff-index", "--cached", "--quiet", "HEAD", "--").returncode == 1
+
+
 def _take(place: Place, path: Path, patience: float, living: float) -> None:
     deadline = time.monotonic() + patience
     while True:
@@ -74,3 +119,15 @@ def _take(place: Place, path: Path, patience: float, living: float) -> None:
             time.sleep(_PAUSE)
         else:
             return
+
+
+def copy_index(source: Path, target: Path) -> None:
+    """Copy git's index with its time: a file that changed in the second it was written in is looked into by git.
+
+    With a later time it would pass for unchanged, and what a person did to it would be written over.
+    """
+    with naming(target), source.open("rb") as index, target.open("wb") as copy:
+        shutil.copyfileobj(index, copy)
+        copy.flush()
+        facts = os.fstat(index.fileno())
+        os.utime(copy.fileno(), ns=(facts.st_atime_ns, facts.st_mtime_ns))

@@ -16,7 +16,7 @@ from orchestrator.repo.commits import CANDIDATE, Draft, build, identity
 from orchestrator.repo.git import Git, joined
 from orchestrator.repo.hashing import blob_ids
 from orchestrator.repo.history import Ledger, ledger
-from orchestrator.repo.index_lock import NotNowError, index_lock
+from orchestrator.repo.index_lock import NotNowError
 from orchestrator.repo.obstacles import mode_of
 from orchestrator.repo.snapshot import keeps_modes, kept_mode
 from orchestrator.repo.trees import GONE, REGULAR, Change, blobs, checked_out, entries
@@ -94,7 +94,7 @@ def restore_deleted(project: Project, found: Edits) -> list[str]:
     back = [path for path in found.deleted if wholesale or not _is_spec(path)]
     if not back:
         return []
-    with index_lock(project.place, patience=0.5, living=0.0):
+    with project.checkout.locked(patience=0.5, living=0.0):
         there = entries(project.git, project.checkout.tip(), back)
         for path, entry in there.items():
             if not os.path.lexists(project.place.root / path):
