@@ -49,6 +49,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "process.*",  # agents and verify
         "repo.git",  # git
         "repo.standby",  # git that stays
+        "repo.sight",  # the walker that stays
         "repo.remotes",  # gitpython, for what the upstream lacks
         "cli.app",  # itself again, where names would be read as anything but UTF-8
     ),
@@ -75,6 +76,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "cli.*",
         "views.live",  # the live view draws on stderr through rich
         "agents.builtin.matcher",  # a program of its own, which answers grep
+        "repo.walk",  # the same, which walks worktrees
     ),
     "disk": (
         "workspace",

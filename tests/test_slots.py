@@ -12,8 +12,8 @@ from harness import Repo
 
 from orchestrator.repo.git import Git
 from orchestrator.repo.locate import locate
+from orchestrator.repo.sight import look
 from orchestrator.repo.slots import NOTHING, Hidden
-from orchestrator.repo.snapshot import look
 from orchestrator.repo.worktrees import Worktrees
 
 PAPERS = ("specs/*.md",)

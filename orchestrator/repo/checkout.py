@@ -33,9 +33,9 @@ from orchestrator.repo.obstacles import (
     wall_before,
 )
 from orchestrator.repo.refs import ZERO, Move, head, lost_race, make_durable, move, resolve, unfinished
-from orchestrator.repo.snapshot import Mark, mark
 from orchestrator.repo.syncing import sync, sync_files, sync_folders_of
 from orchestrator.repo.trees import EXECUTABLE, REGULAR, Change, Entry, blobs, differences, entries
+from orchestrator.repo.walk import Mark, mark
 
 _BLOCK = 4096  # bytes that reach a disk together
 _PUT_AWAY = "commit them, or put them away (git stash push --all -- PATH), then: orchestrator run"

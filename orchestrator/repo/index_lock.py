@@ -12,7 +12,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git
 from orchestrator.repo.heal import at_work
 from orchestrator.repo.locate import Place
-from orchestrator.repo.snapshot import Mark, mark
+from orchestrator.repo.walk import Mark, mark
 from orchestrator.workspace import naming
 
 PATIENCE = 5.0  # seconds for a lock whose git may have been killed

@@ -16,7 +16,8 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from orchestrator.policy import covers, is_glob
-from orchestrator.repo.snapshot import Mark, Sight, look, mark, marks
+from orchestrator.repo.sight import Sight, look
+from orchestrator.repo.walk import Mark, mark
 from orchestrator.workspace import TEMPORARY, beneath, write_whole
 
 # What git keeps of a worktree: files, and folders with what may be in them.
@@ -100,7 +101,7 @@ def fresh(path: Path, admin: Path, commit: str, hidden: Hidden, home: Path) -> S
     commondir = (admin / "commondir").read_bytes()
     kept = TemporaryFile(prefix=".", suffix=TEMPORARY, dir=home)  # noqa: SIM115 - open for as long as the slot is used
     written, held = _keep_index(admin, kept)
-    files, folders = marks(sight), dict(sight.folders)
+    files, folders = dict(sight.files), dict(sight.folders)
     return Slot(path, admin, commit, hidden, files, folders, kept, written, held, commondir, _modes(path))
 
 
@@ -135,7 +136,7 @@ def clean(slot: Slot, sight: Sight) -> bool:
     modes = (slot.folders.get(folder, mode) == mode for folder, mode in sight.folders.items())
     if sight.oddities or not all(modes) or not _is_sane(slot):
         return False
-    changed = [path for path, facts in sight.files.items() if slot.files.get(path) != mark(facts)]
+    changed = [path for path, seen in sight.files.items() if slot.files.get(path) != seen]
     try:
         for path in changed:
             with beneath(slot.path, os.path.dirname(path)) as folder:  # noqa: PTH120 - may hold surrogates
@@ -214,7 +215,7 @@ def bring(slot: Slot, commit: str, check_out: Callable[[], object], paths: Colle
 def _look_again(slot: Slot, paths: Collection[str]) -> None:
     if any(is_glob(path) for path in paths):
         sight = look(slot.path)
-        slot.files, slot.folders = marks(sight), dict(sight.folders)
+        slot.files, slot.folders = dict(sight.files), dict(sight.folders)
         return
     for path in paths:
         facts = _facts(slot, path)

@@ -17,6 +17,7 @@ from orchestrator.repo.asked_for import asked_for, odd_asked_for, place_of
 from orchestrator.repo.conversion import as_they_are
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.hashing import blob_id, blob_ids
+from orchestrator.repo.sight import Sight, look, was_there
 from orchestrator.repo.trees import (
     EXECUTABLE,
     GITLINK,
@@ -28,15 +29,11 @@ from orchestrator.repo.trees import (
     entries,
     ignored,
 )
+from orchestrator.repo.walk import CLOSED, LONGEST, TOO_LONG, Mark, shortened
 from orchestrator.workspace import beneath
 
 _SMALL = 1 << 20  # bytes of an attempt's changed files that we read ourselves
-_LONGEST = 1_000  # characters of a new path, of up to four bytes each: other checkouts stand deeper than this worktree
-_REACH = 4_000  # bytes of a path with the worktree's own: systems take 4,096
-_TOO_LONG = "a path too long to work with"
-_CLOSED = "it belongs to another user, who lets nobody read it"
 _BROKEN = "a file name with a line break"
-_SHOWN = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 # What git's own fsck takes for `.git` or `.gitmodules`, and servers refuse: HFS+ passes over some letters, NTFS over
 # dots and spaces at an end, and it has short names (git's is_hfs_dotgit and is_ntfs_dotgit).
@@ -45,19 +42,7 @@ _UNSEEN |= dict.fromkeys(range(0x206A, 0x2070))
 _GIT = r"(?:\.git|git~1|\.gitmodules|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)"
 _MEANS_GIT = re.compile(rf"(?:^|[/\\]){_GIT}[. ]*(?:[:/\\]|$)", re.IGNORECASE)
 
-Mark = tuple[int, int, int, int]  # size, mtime, ctime (both in nanoseconds) and inode
-_ODD: Mark = (0, 0, 0, 0)
-
 _MODES: dict[tuple[Path, int], bool] = {}  # whether the disk keeps modes, by repository and its configuration's time
-
-
-@dataclass(frozen=True)
-class Sight:
-    """One walk over a worktree: each file as it is, what has no place in a tree and why, each folder's mode."""
-
-    files: Mapping[str, os.stat_result]
-    oddities: Mapping[str, str]
-    folders: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -75,71 +60,12 @@ class Snapshot:
     oddities: Mapping[str, str] = field(default_factory=dict)
 
 
-def look(worktree: Path) -> Sight:
-    """Walk `worktree` without following a symlink; the `.git` pointer at its top is not part of it."""
-    files: dict[str, os.stat_result] = {}
-    oddities: dict[str, str] = {}
-    folders: dict[str, int] = {}
-    pending = [""]
-    while pending:
-        folder = pending.pop()
-        try:
-            listed = _listed(worktree / folder)
-        except PermissionError:
-            oddities[folder] = _CLOSED
-            continue
-        for item in listed:
-            path = f"{folder}/{item.name}" if folder else item.name
-            if path == ".git":
-                continue
-            if len(path) > _LONGEST and len(os.fsencode(f"{worktree}/{path}")) > _REACH:
-                oddities[_shortened(path)] = _TOO_LONG
-                continue
-            facts = item.stat(follow_symlinks=False)
-            if item.name.lower() == ".git":
-                oddities[path] = "a nested repository"
-            elif stat.S_ISDIR(facts.st_mode):
-                pending.append(path)
-                folders[path] = facts.st_mode
-            elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
-                files[path] = facts
-            else:
-                oddities[path] = "neither a file nor a symlink"
-    return Sight(files, oddities, folders)
-
-
-def _shortened(path: str) -> str:
-    return path if len(path) <= _LONGEST else f"{path[:_SHOWN]}..."
-
-
-def _listed(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in `folder`; one that the agent closed to its owner is opened again."""
-    if not os.access(folder, os.R_OK | os.X_OK):
-        folder.chmod(stat.S_IRWXU)
-    return list(os.scandir(folder))
-
-
 def _is_open(path: Path) -> bool:
     """Whether a file can be read, opened up where its agent closed it."""
     if not os.access(path, os.R_OK):
         with suppress(PermissionError):
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
     return os.access(path, os.R_OK)
-
-
-def marks(sight: Sight) -> dict[str, Mark]:
-    """Return what says "unchanged since": ctime cannot be set back by the agent."""
-    return {path: mark(facts) for path, facts in sight.files.items()}
-
-
-def footing(sight: Sight) -> dict[str, Mark]:
-    """Return `marks`, with a name for each oddity that is there: setup may bring a repository of its own."""
-    return marks(sight) | dict.fromkeys(sight.oddities, _ODD)
-
-
-def mark(facts: os.stat_result) -> Mark:
-    """Return what changes with a file."""
-    return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
 
 def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all of this
@@ -159,7 +85,7 @@ def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all 
         git_dir: the repository's own git directory, named outright so that the worktree's pointer is never believed.
         worktree: where the agent worked; its processes are dead.
         base: the commit the worktree was made from.
-        known: what stood there before the agent did (`marks`, `footing`); None after a crash: all is read then.
+        known: what stood there before the agent did (`Sight.files`, `footing`); None after a crash: all is read then.
         named: files that are taken even where git's ignore rules cover them: a spec asks for them by name.
         hidden: patterns of files that were not checked out.
         scratch: a folder for what is wanted meanwhile alone; None for the system's own.
@@ -170,7 +96,7 @@ def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all 
         suspects = list(sight.files)
         gone = [path for path in before if path not in sight.files and not covers(hidden, path)]
     else:
-        suspects = [path for path, facts in sight.files.items() if known.get(path) != mark(facts)]
+        suspects = [path for path, mark in sight.files.items() if known.get(path) != mark]
         gone = [path for path in known if path not in sight.files]
         before = entries(git, base, [*suspects, *gone]) if suspects or gone else {}
     unfit = {path: why for path in suspects if path not in before and (why := _unfit(path))}
@@ -178,9 +104,9 @@ def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all 
     inside = git.at(worktree).within(GIT_DIR=str(git_dir), GIT_WORK_TREE=str(worktree))
     unwanted = ignored(inside, [path for path in suspects if path not in before and path not in named])
     unwanted -= asked_for(inside, unwanted, named, scratch) if unwanted else set()
-    wanted = {path: sight.files[path] for path in suspects if path not in unwanted}
+    wanted = {path: sight.modes[path] for path in suspects if path not in unwanted}
     contents = _contents(git, worktree, base, wanted, sight)
-    rest = {path: facts for path, facts in wanted.items() if path not in contents}
+    rest = {path: mode for path, mode in wanted.items() if path not in contents}
     found, refused = _hashed(inside, worktree, rest, before) if rest else ({}, {})
     found |= {path: Entry(_mode(wanted[path]), blob_id(data, like=base)) for path, data in contents.items()}
     if not keeps_modes(git):
@@ -192,17 +118,17 @@ def take(  # noqa: PLR0913, PLR0917 - what an agent was given to work in is all 
     ]
     unfit |= {change.path: _BROKEN for change in changes if "\n" in change.path}
     changes = [change for change in changes if change.path not in unfit]
-    closed = {path for path, why in sight.oddities.items() if why == _CLOSED}
+    closed = {path for path, why in sight.oddities.items() if why == CLOSED}
     hidden_from_us = tuple(f"{path}/" for path in closed)
     lost = [path for path in gone if path in before and before[path].mode != GITLINK]
     lost = [path for path in lost if not path.startswith(hidden_from_us)]
     changes = [Change(path, GONE, "", before[path]) for path in lost] + changes
-    odd = {path: why for path, why in sight.oddities.items() if known is None or known.get(path) != _ODD}
+    odd = {path: why for path, why in sight.oddities.items() if not was_there(known, path)}
     passed_over = ignored(inside, [place_of(path) for path in odd])
     asked = odd_asked_for(inside, odd, named) if passed_over else set()
     missed = {path for path in odd if path in closed and _is_wanted_in(path, named, before)}
     odd = {path: why for path, why in odd.items() if place_of(path) not in passed_over or path in asked | missed}
-    oddities = {**odd, **{_shortened(path): why for path, why in unfit.items()}, **refused}
+    oddities = {**odd, **{shortened(path): why for path, why in unfit.items()}, **refused}
     return Snapshot(tuple(sorted(changes, key=lambda change: (change.mode != GONE, change.path))), sight, oddities)
 
 
@@ -214,8 +140,8 @@ def _is_wanted_in(folder: str, named: Collection[str], before: Collection[str]) 
 
 def _unfit(path: str) -> str:
     """Return why no new file may have that name; empty where it may."""
-    if len(path) > _LONGEST:
-        return _TOO_LONG
+    if len(path) > LONGEST:
+        return TOO_LONG
     if "\n" in path:
         return _BROKEN
     if _CONTROL.search(path):
@@ -223,12 +149,13 @@ def _unfit(path: str) -> str:
     return "a name that is git's own to another system" if _MEANS_GIT.search(path.translate(_UNSEEN)) else ""
 
 
-def _contents(
-    git: Git, worktree: Path, base: str, files: Mapping[str, os.stat_result], sight: Sight
-) -> dict[str, bytes]:
-    """Return the files' own bytes where git stores just those: then they need no process of their own."""
-    plain = all(stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IRUSR for facts in files.values())
-    small = sum(facts.st_size for facts in files.values()) <= _SMALL
+def _contents(git: Git, worktree: Path, base: str, files: Mapping[str, int], sight: Sight) -> dict[str, bytes]:
+    """Return the files' own bytes where git stores just those: then they need no process of their own.
+
+    `files` has the mode of each.
+    """
+    plain = all(stat.S_ISREG(mode) and mode & stat.S_IRUSR for mode in files.values())
+    small = sum(size for size, *_ in map(sight.files.__getitem__, files)) <= _SMALL
     if not files or not plain or not small or not as_they_are(git, base, list(files), sight.files):
         return {}
     found = {}
@@ -244,8 +171,8 @@ def _contents(
     return found
 
 
-def _mode(facts: os.stat_result) -> str:
-    return EXECUTABLE if facts.st_mode & stat.S_IXUSR else REGULAR
+def _mode(mode: int) -> str:
+    return EXECUTABLE if mode & stat.S_IXUSR else REGULAR
 
 
 def keeps_modes(git: Git) -> bool:
@@ -267,10 +194,10 @@ def kept_mode(mode: str, before: Entry | None) -> str:
 
 
 def _hashed(
-    inside: Git, worktree: Path, files: Mapping[str, os.stat_result], before: Mapping[str, Entry]
+    inside: Git, worktree: Path, files: Mapping[str, int], before: Mapping[str, Entry]
 ) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Return each file as a tree entry, and the paths that git itself refuses to store, with its words."""
-    regular = [path for path, facts in files.items() if stat.S_ISREG(facts.st_mode)]
+    """Return each file, given with its mode, as a tree entry, and the paths that git refuses to store, and why."""
+    regular = [path for path, mode in files.items() if stat.S_ISREG(mode)]
     blobs, refused = _stored(inside, worktree, regular, before)
     found = {path: Entry(_mode(files[path]), blob) for path, blob in blobs.items()}
     for path in files.keys() - set(regular):
@@ -283,7 +210,7 @@ def _hashed(
 def _stored(
     inside: Git, worktree: Path, paths: list[str], before: Mapping[str, Entry]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    closed = {path: _CLOSED for path in paths if not _is_open(worktree / path)}
+    closed = {path: CLOSED for path in paths if not _is_open(worktree / path)}
     paths = [path for path in paths if path not in closed]
     try:
         return dict(zip(paths, blob_ids(inside, paths, before), strict=True)), closed

@@ -14,8 +14,8 @@ from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
 from orchestrator.repo.removal import remove_tree, vanish
+from orchestrator.repo.sight import Sight
 from orchestrator.repo.slots import NOTHING, Hidden, Slot, bring, clean, fresh
-from orchestrator.repo.snapshot import Sight
 from orchestrator.repo.trees import differences
 from orchestrator.workspace import naming, write_whole
 

@@ -19,8 +19,10 @@ from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, Fate
 from orchestrator.repo.guard import describe
 from orchestrator.repo.removal import remove_tree
+from orchestrator.repo.sight import footing, look
 from orchestrator.repo.slots import Hidden
-from orchestrator.repo.snapshot import Mark, footing, look, take
+from orchestrator.repo.snapshot import take
+from orchestrator.repo.walk import Mark
 from orchestrator.repo.worktrees import UnwantedError, is_pointer
 from orchestrator.steps import claim
 from orchestrator.steps.answers import ENDED, noted, read_answer, write_answer

@@ -20,7 +20,7 @@ from harness import Repo
 from orchestrator.repo import worktrees as room
 from orchestrator.repo.git import Git
 from orchestrator.repo.locate import locate
-from orchestrator.repo.snapshot import look
+from orchestrator.repo.sight import look
 from orchestrator.repo.worktrees import Worktrees
 
 _ROUNDS = int(os.environ.get("CROWD_ROUNDS", "0"))
