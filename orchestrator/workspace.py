@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,7 @@ class Holder:
         return self.boot == boot_id() and Path(f"/proc/{self.pid}").exists() if self.boot else False
 
 
+@cache
 def boot_id() -> str:
     """Return what changes with every boot, or an empty string where the system does not say."""
     try:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.policy import covers
 from orchestrator.repo.git import Git, GitError, joined
 from orchestrator.repo.locate import Place
 from orchestrator.repo.refs import resolve
@@ -91,7 +92,8 @@ class Worktrees:
         return True
 
     def _bring(self, slot: Slot, commit: str, hidden: Hidden) -> None:
-        paths = [change.path for change in differences(self.git, slot.commit, commit)] if slot.commit != commit else []
+        differing = differences(self.git, slot.commit, commit) if slot.commit != commit else []
+        paths = [change.path for change in differing if not covers(hidden.patterns, change.path)]
         paths += [*slot.hidden.but, *hidden.but, *(["*"] if slot.hidden.patterns != hidden.patterns else [])]
         with naming(slot.admin):
             bring(slot, commit, lambda: self._forward(slot, commit, hidden), paths)
