@@ -9,7 +9,7 @@ import threading
 import pytest
 from harness import Repo
 
-from orchestrator.workspace import boot_id
+from orchestrator.lock import boot_id
 
 # Ends the whole process group once an attempt's answer is on the disk, before its work is recorded.
 _DIES = """

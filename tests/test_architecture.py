@@ -30,6 +30,7 @@ ROOMS = (
     "process",
     "sandbox",
     "workspace",
+    "lock",
     "repo",
     "models",
     "agents",
@@ -59,12 +60,12 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "clock": (
         "clock",
-        "workspace",  # since when the lock is held, for a person who reads it
+        "lock",  # since when it is held, for a person who reads it
     ),
     "waiting": (
         "clock",
         "process.*",  # time limits of children
-        "workspace",  # patience for the lock
+        "lock",  # patience for it
         "repo.guard",  # how long git takes
         "repo.heal",  # patience for the user's own git
         "repo.index_lock",  # patience for the user's own git
@@ -80,6 +81,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "disk": (
         "workspace",
+        "lock",
         "models.journal",  # what was spent, synced before a call leaves
         "process.streams",  # what a child says, as it says it
         "sandbox.probe",  # a folder to break out of

@@ -189,7 +189,7 @@ def test_a_finished_workflow(repo: Repo) -> None:
 def leading(repo: Repo) -> Iterator[int]:
     """Hold the leader's lock from another process, as a run does."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom orchestrator.workspace import instance_lock\n"
+        "import sys\nfrom pathlib import Path\nfrom orchestrator.lock import instance_lock\n"
         "with instance_lock(Path('.git/orchestrator.lock')):\n"
         "    print('held', flush=True)\n    sys.stdin.read()\n"
     )

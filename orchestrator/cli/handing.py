@@ -9,9 +9,10 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.events import Event, Tell
 from orchestrator.leader.planner.session import Made, make
 from orchestrator.leader.requests import Asked, asking
+from orchestrator.lock import BusyError, is_locked
 from orchestrator.repo.locate import Place
 from orchestrator.steps.begun import begun
-from orchestrator.workspace import BusyError, Folders, is_locked
+from orchestrator.workspace import Folders
 
 _HEARD = 10.0  # seconds within which a leader that plans beside its run takes a request
 _LOOK = 0.1  # seconds between looks at its answer

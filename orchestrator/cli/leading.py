@@ -11,6 +11,7 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Config, load
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.events import Tell, silent
+from orchestrator.lock import instance_lock
 from orchestrator.models.journal import NAME, Journal
 from orchestrator.models.models import Models, door_of
 from orchestrator.models.purse import Purse
@@ -24,7 +25,7 @@ from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
 from orchestrator.steps.project import Project
 from orchestrator.steps.verify import confinement
-from orchestrator.workspace import Folders, instance_lock
+from orchestrator.workspace import Folders
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from orchestrator.leader.docket import Docket
+from orchestrator.lock import boot_id
 from orchestrator.process import reap
 from orchestrator.repo import heal
 from orchestrator.repo.attempts import Attempt
@@ -16,7 +17,7 @@ from orchestrator.steps.looking import Seen
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS
 from orchestrator.steps.verify import drop_unfit
-from orchestrator.workspace import TEMPORARY, boot_id
+from orchestrator.workspace import TEMPORARY
 
 
 @dataclass

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.workspace import held_note, is_locked, write_whole
+from orchestrator.lock import held_note, is_locked
+from orchestrator.workspace import write_whole
 
 NAME = "orchestrator.asked"
 

@@ -123,12 +123,12 @@ class Guard:
         """Before git is asked anything: what it is told by these files it would believe."""
         if not self._started:
             return
-        top = self._watches[self.place.git_dir]
-        for folder in git_dirs(self.place.git_dir):
+        top, there = self._watches[self.place.git_dir], list(git_dirs(self.place.git_dir))
+        for folder in there:
             if folder not in self._watches:
                 self._watches[folder] = self._watch(folder)
                 self._watches[folder].start_new(top)
-        self._watches = {folder: each for folder, each in self._watches.items() if each is top or each.is_there}
+        self._watches = {folder: self._watches[folder] for folder in there}
         for watch in self._watches.values():
             for path, why in watch.restore():
                 self._note(path, why)

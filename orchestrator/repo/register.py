@@ -139,8 +139,7 @@ class Register:
         entry = _Entry(attempt, draft(attempt, changes, parent, merged))
         with self._queueing:
             self._queue.append(entry)
-            self._coming.discard(threading.get_ident())
-            self._queueing.notify_all()
+            self._gone()
             self._queueing.wait_for(lambda: not self._coming or not entry.open, _PATIENCE)
         with self._lock:
             self.start()
@@ -165,8 +164,13 @@ class Register:
             yield
         finally:
             with self._queueing:
-                self._coming.discard(threading.get_ident())
-                self._queueing.notify_all()
+                self._gone()
+
+    def _gone(self) -> None:
+        """Have this thread be none that comes; after the last one, who waits may write."""
+        self._coming.discard(threading.get_ident())
+        if not self._coming:
+            self._queueing.notify_all()
 
     def _write_queue(self) -> None:
         with self._queueing:

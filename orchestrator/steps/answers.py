@@ -7,7 +7,8 @@ from typing import Any
 from orchestrator.agents.protocol import Answer
 from orchestrator.budget import tokens_read, tokens_said
 from orchestrator.failure import Failure
-from orchestrator.workspace import boot_id, write_whole
+from orchestrator.lock import boot_id
+from orchestrator.workspace import write_whole
 
 ENDED = "ended.json"
 

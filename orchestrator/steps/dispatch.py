@@ -14,6 +14,7 @@ from orchestrator.documents import edits
 from orchestrator.documents.spec import Spec
 from orchestrator.errors import OrchestratorError
 from orchestrator.failure import Failure
+from orchestrator.lock import boot_id
 from orchestrator.models.spent import Paid
 from orchestrator.plaintext import one_line, safe_text
 from orchestrator.repo.attempts import Attempt, Fate
@@ -30,7 +31,7 @@ from orchestrator.steps.named import named_files
 from orchestrator.steps.project import Project
 from orchestrator.steps.sweeping import sweep
 from orchestrator.steps.verify import prepare
-from orchestrator.workspace import boot_id, write_whole
+from orchestrator.workspace import write_whole
 
 _ORDER = "order.json"
 _READY = "ready"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.clock import Clock
 from orchestrator.config import Config
 from orchestrator.events import Event, Tell
+from orchestrator.lock import Lock
 from orchestrator.models.models import Models
 from orchestrator.repo.checkout import Checkout
 from orchestrator.repo.git import Git
@@ -14,7 +15,7 @@ from orchestrator.repo.locate import Place
 from orchestrator.repo.register import Register
 from orchestrator.repo.worktrees import Worktrees
 from orchestrator.sandbox import Confinement, Policy
-from orchestrator.workspace import Folders, Lock
+from orchestrator.workspace import Folders
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from orchestrator import policy, process
 from orchestrator.config import Config
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.lock import boot_id
 from orchestrator.plaintext import one_line
 from orchestrator.repo.git import Git, GitError
 from orchestrator.repo.locate import Place
@@ -18,7 +19,7 @@ from orchestrator.sandbox import Confinement, Policy
 from orchestrator.steps.project import Project
 from orchestrator.steps.standing import CHECKPOINTS, SPECS, STATE, TODO
 from orchestrator.steps.sweeping import sweep
-from orchestrator.workspace import boot_id, naming, write_durably
+from orchestrator.workspace import naming, write_durably
 
 NAME = "verify"
 _PASSED_THROUGH = ("VIRTUAL_ENV", "SSL_CERT_FILE", "PIP_*", "UV_*")

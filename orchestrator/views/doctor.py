@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.config import Config, load
 from orchestrator.errors import OrchestratorError
+from orchestrator.lock import is_locked
 from orchestrator.plaintext import listed
 from orchestrator.plan import PERSON
 from orchestrator.repo import heal, intent
@@ -24,7 +25,7 @@ from orchestrator.views.checklist import Item, checklist, checklist_text
 from orchestrator.views.findings import Finding, Severity, of_error, shown
 from orchestrator.views.tasks import history
 from orchestrator.views.work import waiting_to_land
-from orchestrator.workspace import Folders, is_locked
+from orchestrator.workspace import Folders
 
 FIX = "orchestrator doctor --fix"
 _NAMED = 8  # tasks in a finding

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.lock import holder, is_locked
 from orchestrator.repo.attempts import ROOT, Attempt, load, named
 from orchestrator.repo.git import Git
 from orchestrator.repo.history import Ledger
 from orchestrator.steps.standing import waiting
 from orchestrator.views.glance import Sources
-from orchestrator.workspace import Folders, holder, is_locked
+from orchestrator.workspace import Folders
 
 _ORDER, _ENDED = "order.json", "ended.json"
 _FEW = 500  # tasks that are named to git one by one
