@@ -1,4 +1,4 @@
-"""Long-lived git processes that answer many questions each: an answer costs a tenth of what starting git does."""
+"""Long-lived processes that answer many questions each: an answer of git's costs a tenth of what starting it does."""
 
 import contextlib
 import os
@@ -34,10 +34,10 @@ class Found:
 
 @dataclass
 class Standby:
-    """One git process, started at its first question and again when it has died; one question at a time.
+    """One process, started at its first question and again when it has died; one question at a time.
 
     Args:
-        start: starts git with these arguments.
+        start: starts it with these arguments.
         argv: the arguments.
     """
 
