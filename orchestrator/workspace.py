@@ -55,7 +55,8 @@ def _put(path: Path, data: bytes, settle: Callable[[int], None]) -> None:
             settle(file.fileno())
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
@@ -63,11 +64,11 @@ def _begun(path: Path) -> int:
     """Return a new file, open for writing."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
-        return os.open(path, flags, 0o644)
+        return os.open(path, flags, 0o666)
     except OSError:  # its folder is missing, which is seldom, or somebody has put a link there
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        return os.open(path, flags, 0o644)
+        return os.open(path, flags, 0o666)
 
 
 def sync_folder(folder: Path) -> None:

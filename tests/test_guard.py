@@ -160,6 +160,16 @@ def test_a_submodules_git_directory_is_put_back(repo: Repo, name: str, deed: str
     assert repo.git("config", "-f", str(folder / "config"), "--list") == before
 
 
+def test_a_submodule_that_went_behind_a_link_is_put_back(repo: Repo) -> None:
+    folder = with_submodule(repo, "deep/lib")
+    hook = folder / "hooks" / "post-checkout"
+    moved = "mv $g/modules/deep $g/info/moved; ln -s ../info/moved $g/modules/deep"
+    project(repo, f"{moved}; echo evil > $g/modules/deep/lib/hooks/post-checkout")
+    repo.run("run", code=1)
+    assert ".git/modules/deep/lib/hooks/post-checkout" in repo.read("specs/a.result.md")
+    assert not hook.exists()
+
+
 def test_a_persons_other_worktree_is_guarded(repo: Repo) -> None:
     repo.git("config", "extensions.worktreeConfig", "true")
     repo.git("worktree", "add", "-q", "../theirs")

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from orchestrator.repo import walk
-from orchestrator.repo.sight import Sight, look
+from orchestrator.repo.sight import Sight, Walker, look
 
 MANY = 20  # looks, of which the last are made by the other process
 
@@ -103,3 +103,13 @@ def test_where_it_cannot_be_started_all_goes_on(tmp_path: Path, monkeypatch: pyt
     walker().kill()
     monkeypatch.setattr("sys.executable", "/nonexistent/python")
     assert [set(look(tmp_path).files) for _ in range(3)] == [{"file"}] * 3
+
+
+def test_one_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, started = tmp_path / "python", tmp_path / "started"
+    program.write_text(f"#!/bin/sh\necho once >> {started}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    other = Walker()
+    assert [other.walk(tmp_path) for _ in range(2 * MANY)] == [None] * 2 * MANY
+    assert started.read_text() == "once\n" * 3

@@ -123,12 +123,13 @@ class Guard:
         """Before git is asked anything: what it is told by these files it would believe."""
         if not self._started:
             return
-        top, there = self._watches[self.place.git_dir], list(git_dirs(self.place.git_dir))
+        top, there = self._watches[self.place.git_dir], set(git_dirs(self.place.git_dir))
         for folder in there:
             if folder not in self._watches:
                 self._watches[folder] = self._watch(folder)
                 self._watches[folder].start_new(top)
-        self._watches = {folder: self._watches[folder] for folder in there}
+        # One that cannot be found any more may still be run from: behind a link, or in a folder that nobody can list.
+        self._watches = {folder: watch for folder, watch in self._watches.items() if folder in there or watch.is_there}
         for watch in self._watches.values():
             for path, why in watch.restore():
                 self._note(path, why)

@@ -1,12 +1,18 @@
 """What a kill leaves behind in `.git`: lock and temporary files, removed only when no living git can own them."""
 
 import math
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.repo.locate import Place
 from orchestrator.repo.packs import KEEP
 from orchestrator.repo.removal import remove_tree
+
+if TYPE_CHECKING:
+    import psutil
 
 # What we write, or a version before did; a person's own says something else.
 _OUR_KEEPS = (KEEP, b"fast-import\n")
@@ -108,18 +114,30 @@ def at_work(place: Place) -> bool:
     return bool(_at_work(place))
 
 
+def at_checkout(place: Place) -> bool:
+    """Whether a git process of somebody else's works in the checkout."""
+    ours = place.root / ".orchestrator"
+    return any(
+        process.info["ppid"] != os.getpid() and cwd.is_relative_to(place.root) and not cwd.is_relative_to(ours)
+        for process, cwd in _gits()
+    )
+
+
 def _at_work(place: Place) -> list[float]:
-    """Return when each git that works here was started, in seconds of the wall clock; daemons hold no locks."""
+    """Return when each git that works here was started, in seconds of the wall clock."""
+    places = [place.root, *(target for _admin, target in _worktrees(place))]
+    found = [process for process, cwd in _gits() if any(cwd.is_relative_to(folder) for folder in places)]
+    return [process.info["create_time"] or 0.0 for process in found]
+
+
+def _gits() -> Iterator[tuple["psutil.Process", Path]]:
+    """Yield each git process, with where it works; daemons hold no locks."""
     import psutil  # noqa: PLC0415 - 20 ms that only a healing start pays
 
-    places = [place.root, *(target for _admin, target in _worktrees(place))]
-    found = []
-    for process in psutil.process_iter(["name", "cwd", "cmdline", "create_time"]):
+    for process in psutil.process_iter(["name", "cwd", "cmdline", "create_time", "ppid"]):
         name, cwd, words = process.info["name"] or "", process.info["cwd"], process.info["cmdline"] or []
-        own = (name == "git" or name.startswith("git-")) and not any(word.endswith("--daemon") for word in words)
-        if own and cwd and any(Path(cwd).is_relative_to(folder) for folder in places):
-            found.append(process.info["create_time"] or 0.0)
-    return found
+        if cwd and (name == "git" or name.startswith("git-")) and not any(word.endswith("--daemon") for word in words):
+            yield process, Path(cwd)
 
 
 def _locks(place: Place) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.repo.git import Git
-from orchestrator.repo.heal import at_work
+from orchestrator.repo.heal import at_checkout, at_work
 from orchestrator.repo.locate import Place
 from orchestrator.repo.walk import Mark, mark
 from orchestrator.workspace import naming
@@ -18,7 +18,7 @@ from orchestrator.workspace import naming
 PATIENCE = 5.0  # seconds for a lock whose git may have been killed
 LIVING_PATIENCE = 120.0  # seconds for a git that is seen to live: a person may be writing a commit message
 _PAUSE = 0.05  # seconds between tries
-_SETTLING = 2.0  # seconds within which a git that has written the index also moves HEAD
+_SETTLING = 10.0  # seconds within which a git that has written the index also moves HEAD: a hook may run in between
 
 
 class NotNowError(OrchestratorError):
@@ -69,8 +69,8 @@ def settled_lock(
     """Hold git's lock of the index, but not in the midst of a switch, a reset or a merge.
 
     Those give the lock back with the new index, and move HEAD only then: in between, what they brought looks like
-    edits of the branch that is left, and what they took away like deleted. So an index that has just been written, and
-    not by us, is waited for where it differs from HEAD; it may be that somebody has staged something.
+    edits of the branch that is left, and what they took away like deleted. So where the index differs from HEAD, was
+    written a moment ago and not by us, the git that may have done it is waited for as long as it lives.
 
     Args:
         git: git, running at the checkout's top.
@@ -82,16 +82,16 @@ def settled_lock(
     Raises:
         NotNowError, OSError: as from `index_lock`.
     """
-    deadline = time.monotonic() + 2 * _SETTLING
+    deadline = time.monotonic() + _SETTLING
     while True:
         with index_lock(place, patience, living) as lock:
-            if time.monotonic() > deadline or not _settling(git, lock.path, left):
+            if time.monotonic() > deadline or not _settling(git, place, lock.path, left):
                 yield lock
                 return
         time.sleep(_PAUSE)
 
 
-def _settling(git: Git, lock: Path, left: Collection[Mark]) -> bool:
+def _settling(git: Git, place: Place, lock: Path, left: Collection[Mark]) -> bool:
     try:
         facts = lock.with_name("index").stat()
     except FileNotFoundError:
@@ -99,7 +99,8 @@ def _settling(git: Git, lock: Path, left: Collection[Mark]) -> bool:
     age = lock.stat().st_mtime - facts.st_mtime  # by one clock: the lock was made just now
     if mark(facts) in left or age > _SETTLING:
         return False
-    return git.attempt("diff-index", "--cached", "--quiet", "HEAD", "--").returncode == 1
+    differs = git.attempt("diff-index", "--cached", "--quiet", "HEAD", "--").returncode == 1
+    return differs and at_checkout(place)
 
 
 def _take(place: Place, path: Path, patience: float, living: float) -> None:

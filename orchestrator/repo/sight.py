@@ -12,12 +12,12 @@ from pathlib import Path
 from orchestrator.apart import apart
 from orchestrator.repo import walk
 from orchestrator.repo.standby import SilentError, Standby
-from orchestrator.repo.walk import LENGTH, Mark
+from orchestrator.repo.walk import LENGTH, Mark, Walked
 
-_HERE = 16  # walks that this process makes itself: a short run starts no other
+_HERE = 16  # walks that a process makes itself: a short run starts no other
+_TRIES = 3  # times in a row that the other may fail
 
 _ODD: Mark = (0, 0, 0, 0)
-_walks = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -40,43 +40,62 @@ class Sight:
 def look(worktree: Path) -> Sight:
     """Walk `worktree` without following a symlink; the `.git` pointer at its top is not part of it.
 
-    Each look at a file lets go of the interpreter's lock. With sixteen attempts that wait for it a walk of 200 files
-    took 4 ms instead of 1, so a leader that has many has them made by a process that stays.
-
     Raises:
         OSError: what is there cannot be looked at.
     """
-    if next(_walks) >= _HERE:
+    walked = _WALKER.walk(worktree.absolute())
+    return Sight(*(walk.walk(os.fspath(worktree)) if walked is None else walked))
+
+
+class Walker:
+    """Walks for a process that has many walks to make, for as long as it can.
+
+    Each look at a file lets go of the interpreter's lock: with sixteen attempts that want it, a walk of 200 files took
+    4 ms instead of 1.
+    """
+
+    def __init__(self) -> None:
+        self._walks = itertools.count()
+        self._standby = Standby(_start, (str(walk.__file__),))
+        self._failed = 0
+
+    def walk(self, worktree: Path) -> Walked | None:
+        """Return what is in `worktree`; None where the caller must walk.
+
+        Raises:
+            OSError: what is there cannot be looked at.
+        """
+        if next(self._walks) < _HERE or self._failed >= _TRIES:
+            return None
         try:
-            answer = _asked(os.fsencode(worktree.absolute()))
+            failure, walked = self._asked(os.fsencode(worktree))
         except (SilentError, OSError):  # it died, or cannot be started
-            pass
-        else:
+            self._failed += 1
+            return None
+        self._failed = 0
+        if failure:
+            raise OSError(*failure)
+        return walked
+
+    def _asked(self, folder: bytes) -> tuple[tuple[int, str, str] | None, Walked | None]:
+        with self._standby.asking() as process:
+            if process.stdin is None or process.stdout is None:
+                raise ValueError("no pipe")
+            process.stdin.write(len(folder).to_bytes(LENGTH) + folder)
+            process.stdin.flush()
+            length = int.from_bytes(process.stdout.read(LENGTH))
+            answer = process.stdout.read(length)
+            if not length or len(answer) < length:
+                raise ValueError("it ended in the middle of an answer")
             failure, walked = marshal.loads(answer)  # noqa: S302 - the words of our own child
-            if failure:
-                raise OSError(*failure)
-            return Sight(*walked)
-    return Sight(*walk.walk(os.fspath(worktree)))
-
-
-def _asked(folder: bytes) -> bytes:
-    with _WALKER.asking() as process:
-        if process.stdin is None or process.stdout is None:
-            raise ValueError("no pipe")
-        process.stdin.write(len(folder).to_bytes(LENGTH) + folder)
-        process.stdin.flush()
-        length = int.from_bytes(process.stdout.read(LENGTH))
-        answer = process.stdout.read(length)
-        if not length or len(answer) < length:
-            raise ValueError("it ended in the middle of an answer")
-        return answer
+            return failure, walked
 
 
 def _start(argv: Sequence[str]) -> "subprocess.Popen[bytes]":
     """Start the program that walks; it works nowhere, and ends with its pipe."""
     return apart(
         lambda: subprocess.Popen(
-            [sys.executable, "-I", "-S", "-X", "utf8", *argv],
+            [sys.executable or "", "-I", "-S", "-X", "utf8", *argv],
             cwd=os.sep,
             env={},
             stdin=subprocess.PIPE,
@@ -87,7 +106,7 @@ def _start(argv: Sequence[str]) -> "subprocess.Popen[bytes]":
     )
 
 
-_WALKER = Standby(_start, (str(walk.__file__),))
+_WALKER = Walker()
 
 
 def footing(sight: Sight) -> dict[str, Mark]:

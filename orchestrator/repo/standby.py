@@ -45,6 +45,7 @@ class Standby:
     argv: Sequence[str]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _process: "subprocess.Popen[bytes] | None" = None
+    _ending: "weakref.finalize[..., Standby] | None" = None
 
     @contextlib.contextmanager
     def asking(self) -> Iterator["subprocess.Popen[bytes]"]:
@@ -56,7 +57,7 @@ class Standby:
         with self._lock:
             if self._process is None:
                 self._process = self.start(self.argv)
-                weakref.finalize(self, _end, self._process)
+                self._ending = weakref.finalize(self, _end, self._process)
             try:
                 yield self._process
             except BaseException as error:
@@ -66,9 +67,9 @@ class Standby:
                 raise
 
     def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            _end(process)
+        self._process = None
+        if self._ending:
+            self._ending()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

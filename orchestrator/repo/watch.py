@@ -86,6 +86,11 @@ class Watch:
         """Whether it is no more than a linked worktree's part of one."""
         return self.folder.parent.name == "worktrees"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether git would take it for one."""
+        return os.path.lexists(self.folder / "HEAD")
+
     def _read(self, names: Collection[str]) -> dict[str, _File]:
         found = {name: _read(self.folder / name, follow=name in _CONFIGURATION) for name in names}
         return {name: file for name, file in found.items() if file}

@@ -93,7 +93,8 @@ class Worktrees:
 
     def _bring(self, slot: Slot, commit: str, hidden: Hidden) -> None:
         differing = differences(self.git, slot.commit, commit) if slot.commit != commit else []
-        paths = [change.path for change in differing if not covers(hidden.patterns, change.path)]
+        named = [change.path for change in differing]
+        paths = [path for path in named if path in slot.files or not covers(hidden.patterns, path)]
         paths += [*slot.hidden.but, *hidden.but, *(["*"] if slot.hidden.patterns != hidden.patterns else [])]
         with naming(slot.admin):
             bring(slot, commit, lambda: self._forward(slot, commit, hidden), paths)
