@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.repo.locate import Place
 from orchestrator.repo.packs import KEEP
 from orchestrator.repo.removal import remove_tree
+from orchestrator.workspace import FOLDER
 
 if TYPE_CHECKING:
     import psutil
@@ -116,7 +117,7 @@ def at_work(place: Place) -> bool:
 
 def at_checkout(place: Place) -> bool:
     """Whether a git process of somebody else's works in the checkout."""
-    ours = place.root / ".orchestrator"
+    ours = place.root / FOLDER
     return any(
         process.info["ppid"] != os.getpid() and cwd.is_relative_to(place.root) and not cwd.is_relative_to(ours)
         for process, cwd in _gits()
@@ -147,7 +148,7 @@ def _locks(place: Place) -> list[Path]:
         found += (place.git_dir / folder).rglob("*.lock")
     for admin, target in _worktrees(place):
         # A person's own worktrees are none of ours, and their git may work anywhere.
-        if target.is_relative_to(place.root / ".orchestrator"):
+        if target.is_relative_to(place.root / FOLDER):
             found += admin.rglob("*.lock")
     found += (place.git_dir / "objects").glob("maintenance.lock")
     found += (place.git_dir / "objects" / "info").glob("*.lock")
