@@ -12,6 +12,10 @@ import pytest
 from harness import Repo, appears
 from test_edits import while_running
 
+from orchestrator.repo import index_lock
+from orchestrator.repo.git import Git
+from orchestrator.repo.locate import Place
+
 
 def project(repo: Repo, *tasks: str, command: str = 'for f; do echo work >> "$f"; done') -> None:
     repo.task(*(f"{task}: do {task}" for task in tasks))
@@ -243,3 +247,27 @@ def test_between_its_index_and_its_head_a_switch_is_not_disturbed(repo: Repo, ke
     repo.git("switch", "-q", "main")
     repo.run("run")
     assert repo.landed() == ["a"]
+
+
+def test_a_switch_may_take_longer_under_its_lock_than_it_is_waited_for_after_that(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_lock, "_SETTLING", 1.0)
+    repo.git("config", "filter.slow.smudge", "sleep 2; cat")
+    repo.git("config", "filter.slow.clean", "cat")
+    repo.write("first", "x\n")
+    repo.commit("the first")
+    repo.git("switch", "-q", "-c", "old")
+    repo.write(".gitattributes", "*.bin filter=slow\n")
+    repo.write("large.bin", "large\n")
+    repo.commit("large")
+    repo.git("switch", "-q", "main")
+    repo.write(".git/hooks/post-index-change", "#!/bin/sh\nsleep 0.5\n").chmod(0o755)
+    person = subprocess.Popen(["sh", "-c", "git switch -q old; exit $?"], cwd=repo.root, env=repo.env)
+    lock = repo.root / ".git" / "index.lock"
+    while not lock.exists():
+        time.sleep(0.01)
+    git = Git(repo.root, repo.env)
+    with index_lock.settled_lock(git, Place(repo.root, repo.root / ".git"), []):
+        assert (repo.root / ".git" / "HEAD").read_text() == "ref: refs/heads/old\n"
+    assert person.wait() == 0

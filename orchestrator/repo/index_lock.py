@@ -1,5 +1,6 @@
 """git's index: its lock, whose holder changes the checkout, and no git and no landing beside it; and its copies."""
 
+import math
 import os
 import shutil
 import time
@@ -70,7 +71,8 @@ def settled_lock(
 
     Those give the lock back with the new index, and move HEAD only then: in between, what they brought looks like
     edits of the branch that is left, and what they took away like deleted. So where the index differs from HEAD, was
-    written a moment ago and not by us, the git that may have done it is waited for as long as it lives.
+    written a moment ago and not by us, the git that may have done it is waited for as long as it lives, at most for
+    ten seconds: one with something staged may live for long, while its message is being written.
 
     Args:
         git: git, running at the checkout's top.
@@ -82,10 +84,11 @@ def settled_lock(
     Raises:
         NotNowError, OSError: as from `index_lock`.
     """
-    deadline = time.monotonic() + _SETTLING
+    deadline = math.inf  # from when the lock is had first: that, too, may have taken long
     while True:
         with index_lock(place, patience, living) as lock:
-            if time.monotonic() > deadline or not _settling(git, place, lock.path, left):
+            deadline = min(deadline, time.monotonic() + _SETTLING)
+            if time.monotonic() >= deadline or not _settling(git, place, lock.path, left):
                 yield lock
                 return
         time.sleep(_PAUSE)
