@@ -133,7 +133,7 @@ def _at_work(place: Place) -> list[float]:
 
 def _gits() -> Iterator[tuple["psutil.Process", Path]]:
     """Yield each git process, with where it works; daemons hold no locks."""
-    import psutil  # noqa: PLC0415 - 20 ms that only a healing start pays
+    import psutil  # noqa: PLC0415 - 20 ms that only who has to ask pays
 
     for process in psutil.process_iter(["name", "cwd", "cmdline", "create_time", "ppid"]):
         name, cwd, words = process.info["name"] or "", process.info["cwd"], process.info["cmdline"] or []
