@@ -42,6 +42,19 @@ def switch(repo: Repo) -> None:
     repo.git("switch", "-q", "old")
 
 
+def slow_to_switch_to(repo: Repo) -> None:
+    """Make a branch `old`, whose large file takes git two seconds."""
+    repo.git("config", "filter.slow.smudge", "sleep 2; cat")
+    repo.git("config", "filter.slow.clean", "cat")
+    repo.write("first", "x\n")
+    repo.commit("the first")
+    repo.git("switch", "-q", "-c", "old")
+    repo.write(".gitattributes", "*.bin filter=slow\n")
+    repo.write("large.bin", "large\n")
+    repo.commit("large")
+    repo.git("switch", "-q", "main")
+
+
 UNDER_WAY = {
     "merge": (["merge", "--no-commit", "FETCH_HEAD"], "a git merge is not finished", "git merge --continue"),
     "squash": (["merge", "--squash", "FETCH_HEAD"], "what git merged or picked is not committed", "git commit"),
@@ -108,15 +121,7 @@ def test_a_merge_beside_a_run_is_waited_for(repo: Repo, tmp_path: Path) -> None:
 
 
 def test_a_switch_that_takes_its_time_finds_its_branch_as_it_was(repo: Repo) -> None:
-    repo.git("config", "filter.slow.smudge", "sleep 2; cat")
-    repo.git("config", "filter.slow.clean", "cat")
-    repo.write("first", "x\n")
-    repo.commit("the first")
-    repo.git("switch", "-q", "-c", "old")
-    repo.write(".gitattributes", "*.bin filter=slow\n")
-    repo.write("large.bin", "large\n")
-    repo.commit("large")
-    repo.git("switch", "-q", "main")
+    slow_to_switch_to(repo)
     project(repo, "a", command='sleep 1; for f; do echo work >> "$f"; done')
     while_running(repo, lambda: switch(repo), code=5)
     assert repo.git("status", "--porcelain", "--untracked-files=all") == ""
@@ -253,15 +258,7 @@ def test_a_switch_may_take_longer_under_its_lock_than_it_is_waited_for_after_tha
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_lock, "_SETTLING", 1.0)
-    repo.git("config", "filter.slow.smudge", "sleep 2; cat")
-    repo.git("config", "filter.slow.clean", "cat")
-    repo.write("first", "x\n")
-    repo.commit("the first")
-    repo.git("switch", "-q", "-c", "old")
-    repo.write(".gitattributes", "*.bin filter=slow\n")
-    repo.write("large.bin", "large\n")
-    repo.commit("large")
-    repo.git("switch", "-q", "main")
+    slow_to_switch_to(repo)
     repo.write(".git/hooks/post-index-change", "#!/bin/sh\nsleep 0.5\n").chmod(0o755)
     person = subprocess.Popen(["sh", "-c", "git switch -q old; exit $?"], cwd=repo.root, env=repo.env)
     lock = repo.root / ".git" / "index.lock"
