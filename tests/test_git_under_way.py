@@ -261,9 +261,7 @@ def test_a_switch_may_take_longer_under_its_lock_than_it_is_waited_for_after_tha
     slow_to_switch_to(repo)
     repo.write(".git/hooks/post-index-change", "#!/bin/sh\nsleep 0.5\n").chmod(0o755)
     person = subprocess.Popen(["sh", "-c", "git switch -q old; exit $?"], cwd=repo.root, env=repo.env)
-    lock = repo.root / ".git" / "index.lock"
-    while not lock.exists():
-        time.sleep(0.01)
+    appears(repo.root / ".git/index.lock")
     git = Git(repo.root, repo.env)
     with index_lock.settled_lock(git, Place(repo.root, repo.root / ".git"), []):
         assert (repo.root / ".git" / "HEAD").read_text() == "ref: refs/heads/old\n"
